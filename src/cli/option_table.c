@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The option table: every option's name, argument, commands, setter and help. A setter
+ * stores one value and refuses a bad one with the whole reason; numbers are read whole:
+ * sign, junk behind and overflow are refused. To add an option: a row here, a member in
+ * struct options.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "options.h"
+#include "options_refuse.h"
+#include "probe.h"
+
+#define MAX_INTERVAL_MS (24U * 3600 * 1000)
+#define MAX_DURATION_S 1e9
+#define LIST_LEN 256
+
+#define RUN (1U << COMMAND_RUN)
+#define ATTACH (1U << COMMAND_ATTACH)
+#define STATS (1U << COMMAND_STATS)
+#define DOCTOR (1U << COMMAND_DOCTOR)
+#define TARGET (RUN | ATTACH)
+#define EVERY (~0U)		/* and dwell without a command */
+
+#define AT(member) offsetof(struct options, member)
+
+static int set_flag(struct options *o, const struct option_row *row, const char *value)
+{
+	(void)value;
+	*(bool *)((char *)o + row->offset) = true;
+	return 0;
+}
+
+static int set_text(struct options *o, const struct option_row *row, const char *value)
+{
+	if (!*value)
+		return refuse("option '--%s' needs a %s that is not empty", row->name, row->arg);
+	*(const char **)((char *)o + row->offset) = value;
+	return 0;
+}
+
+static int set_ms(struct options *o, const struct option_row *row, const char *value)
+{
+	unsigned long ms;
+
+	if (!parse_number(value, MAX_INTERVAL_MS, &ms) || !ms)
+		return refuse("option '--%s': '%s' is not a number of milliseconds from 1 to %u",
+			      row->name, value, MAX_INTERVAL_MS);
+	*(unsigned *)((char *)o + row->offset) = (unsigned)ms;
+	return 0;
+}
+
+static int set_seconds(struct options *o, const struct option_row *row, const char *value)
+{
+	char *end = NULL;
+	double s = -1;
+
+	/* strtod also takes signs, blanks, hex, inf and nan: we do not */
+	if (value[strspn(value, "0123456789.e")] == '\0' && *value && *value != 'e')
+		s = strtod(value, &end);
+	if (!end || *end || !isfinite(s) || s < 0 || s > MAX_DURATION_S)
+		return refuse("option '--%s': '%s' is not a number of seconds (0: until the end)",
+			      row->name, value);
+	*(double *)((char *)o + row->offset) = s;
+	return 0;
+}
+
+static int set_ebpf(struct options *o, const struct option_row *row, const char *value)
+{
+	(void)value;
+	o->enable_ebpf = row->offset == AT(enable_ebpf);
+	o->no_ebpf = !o->enable_ebpf;
+	return 0;
+}
+
+/* "a, b, c" of every probe's name. */
+static const char *probe_names(char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; probe_classes[i] && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? ", " : "",
+					probe_classes[i]->name);
+	return buf;
+}
+
+static const char *source_names(const struct probe_class *class, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; class->sources[i].name && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? ", " : "",
+					class->sources[i].name);
+	return buf;
+}
+
+static const struct probe_class *find_probe(const char *name, size_t len)
+{
+	for (size_t i = 0; probe_classes[i]; i++)
+		if (strlen(probe_classes[i]->name) == len &&
+		    !strncmp(probe_classes[i]->name, name, len))
+			return probe_classes[i];
+	return NULL;
+}
+
+static int refuse_probe(const char *name, size_t len)
+{
+	char list[LIST_LEN];
+
+	return refuse("unknown probe '%.*s'; there are: %s", (int)len, name,
+		      probe_names(list, sizeof(list)));
+}
+
+static int set_probes(struct options *o, const struct option_row *row, const char *value)
+{
+	const char *name = value;
+
+	(void)row;
+	for (;;) {
+		size_t len = strcspn(name, ",");
+
+		if (!find_probe(name, len))
+			return refuse_probe(name, len);
+		if (!name[len])
+			break;
+		name += len + 1;
+	}
+	o->probes = value;
+	return 0;
+}
+
+static int set_source(struct options *o, const struct option_row *row, const char *value)
+{
+	size_t len = strcspn(value, "=");
+	const struct probe_class *class;
+	char list[LIST_LEN];
+
+	if (!value[len])
+		return refuse("option '--%s': '%s' is not PROBE=NAME", row->name, value);
+	class = find_probe(value, len);
+	if (!class)
+		return refuse_probe(value, len);
+	for (const struct source *s = class->sources; s->name; s++) {
+		if (strcmp(s->name, value + len + 1) != 0)
+			continue;
+		if (o->nforced == MAX_FORCED)
+			return refuse("option '--%s' was given more than %d times", row->name,
+				      MAX_FORCED);
+		o->forced[o->nforced].probe = class->name;
+		o->forced[o->nforced++].source = s->name;
+		return 0;
+	}
+	return refuse("probe '%s' has no source '%s'; it has: %s", class->name, value + len + 1,
+		      source_names(class, list, sizeof(list)));
+}
+
+static int set_limit(struct options *o, const struct option_row *row, const char *value)
+{
+	size_t len = strcspn(value, "=");
+	unsigned long entries;
+	char *name;
+
+	if (!len || !value[len] || !parse_number(value + len + 1, INT_MAX, &entries) || !entries)
+		return refuse("option '--%s': '%s' is not NAME=N with N from 1 to %d", row->name,
+			      value, INT_MAX);
+	if (o->nlimits == MAX_LIMITS)
+		return refuse("option '--%s' was given more than %d times", row->name, MAX_LIMITS);
+	name = strndup(value, len);
+	if (!name)
+		return err_set(-ENOMEM, "cannot keep option '--%s'", row->name);
+	o->limits[o->nlimits].name = name;
+	o->limits[o->nlimits++].entries = (uint32_t)entries;
+	return 0;
+}
+
+#define OUTPUT "Output"
+#define MEASURE "What is measured"
+#define SELECT "Which processes"
+#define LENGTH "How long"
+#define CHILD "The command"
+#define GENERAL "General"
+
+const struct option_row option_table[] = {
+	{ 'j', "json", NULL, TARGET, set_flag, AT(json), OUTPUT,
+	  "write JSONL records to stdout. JSON then owns stdout: without --out, what COMMAND "
+	  "itself writes to stdout goes to stderr" },
+	{ 'j', "json", NULL, STATS, set_flag, AT(json), OUTPUT,
+	  "print the statistics as one JSON object" },
+	{ 'j', "json", NULL, DOCTOR, set_flag, AT(json), OUTPUT, "print the facts as one JSON object" },
+	{ 'o', "out", "FILE", TARGET, set_text, AT(out), OUTPUT,
+	  "write the JSONL records to FILE, which appears whole at the end or not at all; stdout "
+	  "stays COMMAND's" },
+	{ 0, "stats", "FILE", TARGET, set_text, AT(stats_out), OUTPUT,
+	  "also write the statistics of the run to FILE, as `dwell stats --json` prints them" },
+	{ 0, "write-env", NULL, TARGET, set_flag, AT(write_env), OUTPUT,
+	  "begin with an `env` record: host, kernel, CPUs, NUMA" },
+	{ 0, "no-polling", NULL, TARGET, set_flag, AT(no_polling), OUTPUT,
+	  "no records while it runs, only `metadata` and `summary`" },
+	{ 'i', "interval", "MS", TARGET, set_ms, AT(interval_ms), OUTPUT,
+	  "time between records in the first second of the run (default 100)" },
+	{ 'm', "max-interval", "MS", TARGET, set_ms, AT(max_interval_ms), OUTPUT,
+	  "the interval grows to this until the tenth second (default 1000)" },
+	{ 'n', "no-update", NULL, TARGET | STATS, set_flag, AT(no_update), OUTPUT,
+	  "no progress line" },
+	{ 'q', "quiet", NULL, TARGET | STATS, set_flag, AT(quiet), OUTPUT,
+	  "no progress line, no summary screen; errors only" },
+	{ 0, "no-color", NULL, TARGET | STATS | DOCTOR, set_flag, AT(no_color), OUTPUT,
+	  "no colour, even on a terminal (NO_COLOR does the same)" },
+
+	{ 0, "probes", "LIST", TARGET, set_probes, AT(probes), MEASURE,
+	  "use these probes, separated by commas (default: all)" },
+	{ 0, "syscall-latency", NULL, TARGET, set_flag, AT(syscall_latency), MEASURE,
+	  "also time every system call: costs a second hook a call" },
+	{ 0, "no-ebpf", NULL, TARGET, set_ebpf, AT(no_ebpf), MEASURE,
+	  "no BPF: sample /proc only" },
+	{ 0, "enable-ebpf", NULL, TARGET, set_ebpf, AT(enable_ebpf), MEASURE,
+	  "BPF is on by default; takes back an earlier --no-ebpf" },
+	{ 0, "source", "PROBE=NAME", TARGET, set_source, AT(forced), MEASURE,
+	  "attach PROBE by this source or not at all; `dwell doctor` lists them" },
+	{ 0, "limit", "NAME=N", TARGET, set_limit, AT(limits), MEASURE,
+	  "entries of the kernel table NAME" },
+
+	{ 0, "exclude-children", NULL, TARGET, set_flag, AT(exclude_children), SELECT,
+	  "follow the process alone, not what it starts" },
+	{ 0, "name", "COMM", ATTACH, set_text, AT(name), SELECT,
+	  "attach to every process whose name is COMM" },
+	{ 0, "cgroup", "PATH", ATTACH, set_text, AT(cgroup), SELECT,
+	  "attach to every process in the cgroup PATH and those below it" },
+	{ 0, "all", NULL, ATTACH, set_flag, AT(all), SELECT, "attach to every process" },
+	{ 0, "since-process-start", NULL, TARGET, set_flag, AT(since_process_start), SELECT,
+	  "count /proc's totals from the start of the process, not from the attach" },
+
+	{ 'd', "duration", "SECONDS", TARGET, set_seconds, AT(duration_s), LENGTH,
+	  "stop measuring after this time (default 0: at the end)" },
+	{ 0, "wait-all", NULL, RUN, set_flag, AT(wait_all), LENGTH,
+	  "go on until the last descendant has ended, not only COMMAND" },
+
+	{ 'u', "user", "USER", RUN, set_text, AT(user), CHILD,
+	  "run COMMAND as USER, with its groups" },
+
+	{ 0, "debug", NULL, EVERY, set_flag, AT(debug), GENERAL, "say what dwell does, on stderr" },
+	{ 'h', "help", NULL, EVERY, set_flag, AT(help), GENERAL, "print this help" },
+	{ 'V', "version", NULL, EVERY, set_flag, AT(version), GENERAL, "print the version" },
+	{}
+};
