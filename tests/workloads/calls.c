@@ -5,7 +5,6 @@
  * Says `call.NAME=count` and `error.NAME.ERRNO=count` for the calls that only this file
  * makes (the C library's own at start are not among them).
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>

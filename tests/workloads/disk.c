@@ -7,7 +7,6 @@
  *   mapped    touches of mapped pages that are gone: page faults that wait for storage
  * A file that does not exist is made, written, synced and, at the end, removed.
  */
-#define _GNU_SOURCE
 #include "truth.h"
 
 #include <errno.h>

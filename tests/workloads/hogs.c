@@ -2,7 +2,6 @@
 // hogs MS: two processes pinned to one CPU, both always runnable, for MS of wall time.
 // Each says what the kernel counted for it: run_delay (runnable without a CPU), its CPU
 // time, and how often it was switched away involuntarily.
-#define _GNU_SOURCE
 #include "truth.h"
 
 #include <sys/resource.h>

@@ -4,7 +4,6 @@
  * lock during a long write, another wants it; both on one CPU, so that the second cannot
  * spin for it and has to sleep. FILE should be on tmpfs: nothing else to wait for.
  */
-#define _GNU_SOURCE
 #include "truth.h"
 
 #include <fcntl.h>

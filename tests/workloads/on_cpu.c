@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // on_cpu THREADS MS: each thread burns MS of CPU time, a third of it in the kernel; then
 // the process says its CLOCK_PROCESS_CPUTIME_ID, user and system time, and switches.
-#define _GNU_SOURCE
 #include "truth.h"
 
 #include <pthread.h>

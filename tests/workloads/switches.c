@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // switches processes|threads N: N round trips over two pipes. The parties are children of
 // the first process, which takes the kernel's count of their switches when it reaps them.
-#define _GNU_SOURCE
 #include "truth.h"
 
 #include <pthread.h>

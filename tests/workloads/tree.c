@@ -3,7 +3,6 @@
  * tree SHAPE [N]: one shape of process tree; says how many processes and threads there
  * were (itself with them), who they were, and how each child ended.
  */
-#define _GNU_SOURCE
 #include "truth.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // truth: clocks, spans and output for the workloads; see truth.h.
-#define _GNU_SOURCE
 #include "truth.h"
 
 #include <errno.h>

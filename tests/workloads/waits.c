@@ -4,7 +4,6 @@
  * measures each: blocked time, voluntary switches. Round r lasts MS * (1 + r % 4). The
  * child waits for nothing else: it finds out by spinning that the helper is ready.
  */
-#define _GNU_SOURCE
 #include "waits.h"
 
 #include <errno.h>

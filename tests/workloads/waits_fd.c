@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // waits on descriptors: pipes, sockets, readiness, a terminal; see waits.h. Each setup says
 // the object as dwell should name it: a pipe's inode, a socket's addresses, a path.
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -287,7 +286,8 @@ static void setup_tty(void)
 
 const struct wait_kind wait_kinds_fd[] = {
 	{ .name = "pipe_read", .setup = setup_pipe, .wait = wait_read, .wake = wake_write },
-	{ .name = "pipe_write", .setup = setup_full_pipe, .wait = wait_write_page, .wake = wake_read_page },
+	{ .name = "pipe_write", .setup = setup_full_pipe, .wait = wait_write_page,
+	  .wake = wake_read_page },
 	{ .name = "tcp_recv", .setup = setup_tcp, .wait = wait_recv, .wake = wake_write },
 	{ .name = "tcp_read", .setup = setup_tcp, .wait = wait_read, .wake = wake_write },
 	{ .name = "tcp_accept", .setup = setup_accept, .wait = wait_accept, .wake = wake_connect },

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // waits for a futex, a mutex, System V and POSIX messages, semaphores, io_uring; see waits.h.
-#define _GNU_SOURCE
 #include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <mqueue.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // waits of the clock, of children, of signals and of being stopped; see waits.h.
-#define _GNU_SOURCE
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>

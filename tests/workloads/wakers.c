@@ -3,7 +3,6 @@
  * wakers futex|pipe|timer|signal N: a sleeper that is woken N times by one known waker,
  * each time only after /proc says that it sleeps. The two are threads of one process.
  */
-#define _GNU_SOURCE
 #include "truth.h"
 
 #include <errno.h>
