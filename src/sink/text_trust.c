@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The verdict, and how far to trust the screen: what was accounted for, what was lost,
+ * which sources spoke, whether the ledger agrees with the kernel's own counters, and what
+ * dwell itself cost. Good news is one calm line; bad news is loud and has its figures.
+ */
+#include "text_parts.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+
+#define LABEL_COLUMN 9
+
+/* Whether the word is the unit of the number before it: "12.3 ms" is not torn. */
+static bool is_unit(const char *word)
+{
+	static const char *const units[] = { "%", "ns", "us", "µs", "ms", "s", "B", "KiB", "MiB", "GiB" };
+	size_t len = strcspn(word, " ,.;:)");
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (strlen(units[i]) == len && !strncmp(units[i], word, len))
+			return true;
+	return false;
+}
+
+/* Bytes of the next piece that stays on one line: a word, and its unit. */
+static size_t piece(const char *text)
+{
+	size_t len = strcspn(text, " ");
+
+	if (text[len] && is_unit(text + len + 1))
+		len += 1 + strcspn(text + len + 1, " ");
+	return len;
+}
+
+/* A word too long for a line of its own is cut, so that no line is wider than the screen. */
+static void print_words(FILE *f, const struct text_style *style, enum text_color color,
+			const char *text)
+{
+	int column = LABEL_COLUMN, width = text_width(style);
+
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		size_t len = piece(text);
+		char word[512];
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		format_cut(word, sizeof(word), width - LABEL_COLUMN, CUT_MIDDLE, style->utf8);
+		if (column > LABEL_COLUMN && column + 1 + format_columns(word) > width) {
+			fprintf(f, "\n%*s", LABEL_COLUMN, "");
+			column = LABEL_COLUMN;
+		} else if (column > LABEL_COLUMN) {
+			fputc(' ', f);
+			column++;
+		}
+		text_colored(f, style, color, word);
+		column += format_columns(word);
+		text += len;
+	}
+	fputc('\n', f);
+}
+
+void text_paragraph(FILE *f, const struct text_style *style, const char *label,
+		    enum text_color label_color, enum text_color color, const char *text)
+{
+	size_t size = 4 * strlen(text) + 1;
+	char *clean = malloc(size);
+
+	if (!clean)
+		return;
+	format_clean(clean, size, text, style->utf8);
+	text_colored(f, style, label_color, label);
+	fprintf(f, "%*s", LABEL_COLUMN - (int)strlen(label), "");
+	print_words(f, style, color, clean);
+	free(clean);
+}
+
+void text_verdict(FILE *f, const struct report *r, const struct text_style *style)
+{
+	const struct analysis *a = &r->syscalls.analysis;
+
+	if (a->verdict) {
+		fputc('\n', f);
+		text_paragraph(f, style, "verdict", COLOR_BOLD, COLOR_NONE, a->verdict);
+	} else if (r->syscalls.present && a->rule) {
+		fputc('\n', f);
+		text_paragraph(f, style, "verdict", COLOR_BOLD, COLOR_NONE, a->rule);
+	}
+}
+
+/* A stream that grows; the paragraphs below are put together in one. */
+struct line {
+	FILE *f;
+	char *text;
+	size_t size;
+};
+
+static bool line_open(struct line *l)
+{
+	*l = (struct line){};
+	l->f = open_memstream(&l->text, &l->size);
+	return l->f;
+}
+
+static const char *line_text(struct line *l)
+{
+	fflush(l->f);
+	return l->text ? l->text : "";
+}
+
+static void line_close(struct line *l)
+{
+	fclose(l->f);
+	free(l->text);
+}
+
+static void print_sources(FILE *f, const struct trust *t)
+{
+	for (size_t i = 0; i < t->nsources; i++)
+		fprintf(f, "%s%s %s %s", i ? "," : "", i ? "" : " sources", t->sources[i].probe,
+			t->sources[i].chosen ? t->sources[i].chosen : "(none)");
+}
+
+/* "99.98 % accounted", never rounded up to 100. */
+static void print_accounted(FILE *f, double percent)
+{
+	if (percent >= 99.9995 && percent <= 100.0005)
+		fputs("100 % accounted,", f);
+	else
+		fprintf(f, "%.3f %% accounted,", percent < 100 && percent > 99.999 ? 99.999 : percent);
+}
+
+static void print_calm(FILE *f, const struct report *r, const struct text_style *style)
+{
+	const struct trust *t = &r->trust;
+	struct line l;
+
+	if (!line_open(&l))
+		return;
+	if (r->ledger.present)
+		print_accounted(l.f, t->accounted_percent);
+	if (r->bpf && !t->lost_total)
+		fputs(" nothing lost,", l.f);
+	if (t->nreconcile && t->reconcile_ok)
+		fputs(" agrees with the kernel's own counters;", l.f);
+	print_sources(l.f, t);
+	if (*line_text(&l))
+		text_paragraph(f, style, "trust", COLOR_BOLD, COLOR_NONE, line_text(&l));
+	line_close(&l);
+}
+
+static void print_lost(FILE *f, const struct trust *t, const struct text_style *style)
+{
+	char number[FORMAT_LEN];
+	bool first = true;
+	struct line l;
+
+	if (!t->lost_total || !line_open(&l))
+		return;
+	for (size_t i = 0; i < t->nlost; i++) {
+		if (!t->lost[i].count)
+			continue;
+		fprintf(l.f, "%s%s %s", first ? "" : ", ", t->lost[i].name,
+			format_count(number, t->lost[i].count));
+		if (t->lost[i].help)
+			fprintf(l.f, " (%s)", t->lost[i].help);
+		first = false;
+	}
+	text_paragraph(f, style, "LOST", COLOR_RED, COLOR_NONE, line_text(&l));
+	line_close(&l);
+}
+
+static void print_amount(FILE *f, const struct reconcile_row *row, uint64_t n, bool utf8)
+{
+	char buf[FORMAT_LEN];
+
+	if (!strcmp(row->unit, "ns"))
+		fputs(format_duration(buf, n, utf8), f);
+	else
+		fprintf(f, "%" PRIu64, n);
+}
+
+/* A check that failed, with both figures: the reader must be able to judge it. */
+static void print_broken(FILE *f, const struct trust *t, const struct text_style *style)
+{
+	for (size_t i = 0; i < t->nreconcile; i++) {
+		const struct reconcile_row *row = &t->reconcile[i];
+		int64_t worst = row->worst;
+		struct line l;
+
+		if (row->ok || !line_open(&l))
+			continue;
+		fprintf(l.f, "%s: dwell counts ", row->name);
+		print_amount(l.f, row, row->ours, style->utf8);
+		fputs(", the kernel ", l.f);
+		print_amount(l.f, row, row->kernel, style->utf8);
+		fprintf(l.f, " (%+.3f %%, allowed %s); %" PRIu64 " of %" PRIu64 " threads are out of "
+			"bound, the worst by %s", row->percent, row->bound, row->broken, row->checked,
+			worst < 0 ? "-" : "+");
+		print_amount(l.f, row, worst < 0 ? -(uint64_t)worst : (uint64_t)worst, style->utf8);
+		text_paragraph(f, style, "BROKEN", COLOR_RED, COLOR_RED, line_text(&l));
+		line_close(&l);
+	}
+}
+
+static void print_cost(FILE *f, const struct trust *t, const struct text_style *style)
+{
+	char a[FORMAT_LEN], b[FORMAT_LEN];
+	struct line l;
+
+	if (!(t->self_cpu_ns || t->self_rss_peak_bytes) || !line_open(&l))
+		return;
+	fprintf(l.f, "dwell itself took %s CPU, %s memory", format_duration(a, t->self_cpu_ns, style->utf8),
+		format_bytes(b, t->self_rss_peak_bytes));
+	if (t->self_map_bytes)
+		fprintf(l.f, " and %s in the kernel", format_bytes(a, t->self_map_bytes));
+	if (t->self_start_ns)
+		fprintf(l.f, ", %s to start", format_duration(a, t->self_start_ns, style->utf8));
+	if (t->self_stop_ns)
+		fprintf(l.f, ", %s to stop", format_duration(a, t->self_stop_ns, style->utf8));
+	if (t->self_bpf_ns)
+		fprintf(l.f, ", %s in its probes", format_duration(a, t->self_bpf_ns, style->utf8));
+	text_paragraph(f, style, "cost", COLOR_DIM, COLOR_DIM, line_text(&l));
+	line_close(&l);
+}
+
+void text_trust(FILE *f, const struct report *r, const struct text_style *style)
+{
+	const struct trust *t = &r->trust;
+
+	fputc('\n', f);
+	print_calm(f, r, style);
+	print_broken(f, t, style);
+	print_lost(f, t, style);
+	for (size_t i = 0; i < t->nnotes; i++)
+		text_paragraph(f, style, "note", COLOR_YELLOW, COLOR_NONE, t->notes[i]);
+	print_cost(f, t, style);
+}
