@@ -206,7 +206,17 @@ struct trust {
 	uint64_t self_bpf_ns;		/* run time of its programs; 0 unless kernel.bpf_stats_enabled */
 };
 
+/* What wait4 and getrusage tell of the command and its awaited descendants, exactly. */
+struct usage {
+	bool present;
+	uint64_t user_ns, system_ns;
+	uint64_t max_rss_kb, minor_faults, major_faults;
+	uint64_t voluntary, involuntary;
+	uint64_t blocks_in, blocks_out;		/* of 512 bytes */
+};
+
 struct report {
+	struct usage usage;
 	bool bpf;			/* false: filled from /proc and wait4 only */
 	bool final;
 	const char *target;		/* what is measured: the command line, "pid 12 (nginx)", …; NULL: not said */

@@ -3,23 +3,27 @@
  * The verdict: at most three sentences in plain words, each with the figures it stands on,
  * from the ledger alone.
  *
- * What counts. A thread that waits for its child, a timer, a signal or the next request
- * (child, sleep, signal, poll, stopped) is idle: it waits for something to happen, not
- * for something to be done. A pool's threads park on a futex, which looks like a lock:
- * a futex wait of a thread that was never once on a CPU for more than IDLE_CPU_PERCENT of
- * its life is idle too. Everything else is busy: on_cpu, runqueue, preempted, and the
- * other causes. The verdict judges the busy time of the tree.
+ * Thread time is sorted into groups:
+ *   cpu      on_cpu
+ *   queue    runqueue + preempted
+ *   causes   disk, page_fault, futex, pipe, socket, ipc, io_uring, kernel_lock, other
+ *   handoff  pipe and socket waits that a thread of the target itself ended: what the
+ *            sleeper waited for is what the other one did, and that is in the ledger
+ *   idle     waits for something to happen, not to be done: poll, sleep, signal, tty,
+ *            stopped; and the futex waits of parked threads (a pool without work: nine
+ *            tenths of its life in futex, in waits of 10 ms and more on average)
+ *   child    like handoff: the child's own time says what it was
+ * cpu + queue + causes is the busy time B.
  *
- * Rules, first sentence (of the busy time B; the biggest of these groups speaks):
- *   cpu     on_cpu                    "CPU-bound: …", with the user or system share
- *   queue   runqueue + preempted      "waiting for a CPU: …", with threads and CPUs
- *   cause   a blocked cause           "waiting for <cause>: …", with the object if one has
- *                                     a fifth of that time, and for futex its top waker
- *   none    B < 1/IDLE_FACTOR of the wall time of the run: "mostly idle: …", naming the idle
- *           state, looking through child waits unless nothing else is there.
- * Second sentence: the next group, if it has a fifth of B.
- * Third: a runqueue share over a tenth that no sentence has told; or idle time that is
- * most of the wall time although the tree also worked ("for the rest it slept").
+ * Sentences, in this order, until there are three:
+ *   1. B is less than half of the wall time: idle, with the longest idle group (child and
+ *      handoff only when there is no other). Overlap makes B too large, never too small.
+ *   2. The largest busy group (B at least 1/200 of the wall time). For cpu with the user
+ *      and kernel share; for queue with the threads that wanted to run and the CPUs; for a
+ *      cause with the mean wait, its top object if that has a fifth of it, and for futex
+ *      the waker of most of it.
+ *   3. Other busy groups that have a fifth of B; handoff if it has a fifth of thread time.
+ *   4. queue, if it has a tenth of B.
  */
 #ifndef DWELL_VERDICT_H
 #define DWELL_VERDICT_H

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * In which context does the CPU run: a thread, or an interrupt that only borrowed one?
+ *
+ * The preempt count tells, a per-CPU variable on x86. A kernel without KALLSYMS_ALL gives
+ * no address for it; but this CPU's runqueue, found through current, lies in the same
+ * per-CPU section, and BTF says how far apart the two are. User space works that out
+ * (engine/percpu.c) and sets preempt_count_delta; 0 when it cannot.
+ */
+#ifndef DWELL_IRQ_BPF_H
+#define DWELL_IRQ_BPF_H
+
+#include "kernel.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+const volatile __s64 preempt_count_delta SEC(".rodata.irq") = 0;
+
+/* True when `current` did not ask for what is happening: a hard or soft interrupt, or an NMI. */
+static __always_inline bool in_interrupt(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct rq *rq = task->se.cfs_rq->rq;
+	__u32 count = 0;
+
+	if (!preempt_count_delta)
+		return false;
+	bpf_probe_read_kernel(&count, sizeof(count), (void *)rq + preempt_count_delta);
+	return count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_SERVING);
+}
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Records that both sides share for every probe: who a thread is, and what the
+ * kernel side tells through the `events` ring. Fixed-width fields, widest first,
+ * no holes; times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns, task->start_time).
+ */
+#ifndef DWELL_RECORD_H
+#define DWELL_RECORD_H
+
+#include <linux/types.h>
+
+#define COMM_LEN 16
+
+enum target_flag {
+	TARGET_LAUNCHER = 1,	/* dwell itself, about to fork the command: its next child is the root */
+	TARGET_ROOT = 2,	/* a thread of the process that dwell started */
+	TARGET_ATTACHED = 4,	/* lived before we came: its account starts at born_ns, not at start_ns */
+	TARGET_PREEXEC = 8,	/* the root before its first exec: still dwell's own code */
+};
+
+/*
+ * A followed thread: the value of the `targets` map (task storage). proc_id and
+ * thread_id are serial numbers of this session, never used twice, so a PID that the
+ * kernel hands out again is a new row everywhere.
+ */
+struct target {
+	__u64 start_ns;		/* task->start_time when first seen (exec may overwrite the task's own) */
+	__u64 born_ns;		/* from when on we account: the birth hook, or the attach */
+	__u64 proc_start_ns;	/* start time of the thread group's leader */
+	__u32 proc_id;
+	__u32 thread_id;
+	__u32 pid;		/* tgid as dwell's PID namespace sees it; 0: not visible there */
+	__u32 tid;		/* ditto, of the thread */
+	__u32 flags;		/* enum target_flag */
+	__u32 pad;
+};
+
+enum event_kind {
+	EVENT_BIRTH = 1,	/* struct birth_event: fork, vfork, clone; also threads found at attach */
+	EVENT_EXEC,		/* struct exec_event */
+	EVENT_EXIT,		/* struct exit_event: at sched_process_exit, still running */
+	EVENT_LEDGER_FINAL,	/* struct ledger_final: the last switch away */
+	EVENT_SYSCALLS_FINAL,	/* struct syscalls_final */
+};
+
+struct event_head {
+	__u32 kind;		/* enum event_kind */
+	__u32 flags;
+	struct target who;
+};
+
+struct birth_event {
+	struct event_head head;
+	__u32 parent_proc_id;	/* 0: the parent is not a target */
+	__u32 ppid;
+	char comm[COMM_LEN];
+};
+
+struct exec_event {
+	struct event_head head;	/* who.tid is the new one: exec by a follower takes the leader's */
+	__u64 now_ns;
+	__u32 old_tid;
+	__u32 pad;
+	char comm[COMM_LEN];
+};
+
+struct exit_event {
+	struct event_head head;
+	__u64 now_ns;
+	__u64 utime_ns, stime_ns;	/* task->utime, stime: the kernel's own accounting */
+	__u64 min_flt, maj_flt;
+	__u64 read_bytes, write_bytes;	/* task->ioac: from and to storage */
+	__u64 rchar, wchar;
+	__u32 exit_code;	/* wait status format, task->exit_code */
+	__u32 group_dead;	/* 1: the last thread of its process */
+	char comm[COMM_LEN];
+};
+
+/*
+ * Slots of the shared array `counters`: what the kernel side counts on its own account.
+ * COUNTER_LOST_* go to the trust block, each with its meaning there.
+ */
+enum counter {
+	COUNTER_THREADS_BORN,	/* threads that became targets, found ones included */
+	COUNTER_THREADS_ENDED,	/* final records written or spilled */
+	COUNTER_PROCESSES_BORN,
+	COUNTER_PROCESSES_ENDED,
+	COUNTER_EXECS,
+	COUNTER_NEXT_PROC_ID,
+	COUNTER_NEXT_THREAD_ID,
+	COUNTER_NEXT_HIST,	/* ledger_hists: blocks handed out so far */
+	COUNTER_LOST_TARGET,	/* no memory for a new thread's membership: not followed */
+	COUNTER_LOST_LEDGER,	/* ditto, for its account */
+	COUNTER_LOST_BIRTH,	/* ring full: a birth not told (the account is kept) */
+	COUNTER_LOST_EXEC,
+	COUNTER_LOST_EXIT,
+	COUNTER_SPILLED_FINAL,	/* ring full at a thread's end: kept in the tree's totals only */
+	COUNTER_SHARED_HIST,	/* no block left: this thread's state has no percentiles of its own */
+	COUNTER_LOST_HIST,	/* a spilled thread's blocks could not be handed back */
+	COUNTER_OTHER_OBJECT,	/* object table full: counted in the row `other` */
+	COUNTER_LOST_NAME,	/* name table full: the object is shown by number */
+	COUNTER_OTHER_WAKER,	/* waker table full: counted in the row `other` */
+	COUNTER_LOST_SYSCALLS,	/* no memory for a thread's call counts */
+	COUNTER_LOST_ERRNO,	/* errno table full: counted in the row `other` */
+	COUNTER_SPILLED_SYSCALLS,
+	COUNTER_TORN,		/* a live record changed while it was read, each of four times */
+	COUNTER_MAX = 64
+};
+
+/* Value of the shared array `control`: what the user side tells the kernel side while it runs. */
+struct control {
+	__u32 launcher_tid;	/* dwell's thread that is about to fork the command; 0: none */
+	__u32 paused;		/* 1: no new targets */
+};
+
+_Static_assert(sizeof(struct target) == 48, "struct target has holes");
+_Static_assert(sizeof(struct event_head) == 56, "struct event_head has holes");
+_Static_assert(sizeof(struct birth_event) == 80, "struct birth_event has holes");
+_Static_assert(sizeof(struct exec_event) == 88, "struct exec_event has holes");
+_Static_assert(sizeof(struct exit_event) == 152, "struct exit_event has holes");
+
+#endif

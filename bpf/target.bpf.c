@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * target: who is followed. A thread is ours when its creator is, decided in the kernel at
+ * its birth, so that fork, vfork, clone3, threads, daemons and new namespaces need no
+ * case of their own.
+ *
+ * Hooks: task_newtask, sched_process_exec, sched_process_exit; with TASK_HASH also
+ *        sched_process_free. Cost to a thread that is not ours: one lookup each.
+ * Keeps: targets (task -> struct target). Tells births, execs and exits through events.
+ */
+#include "target.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct control);
+} control SEC(".maps");
+
+/* Processes to take in at attach, by PID as dwell sees it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+} seed_pids SEC(".maps");
+
+#define PID_LEVELS 32 /* MAX_PID_NS_LEVEL, include/linux/pid_namespace.h */
+
+/* The number of `pid` in dwell's PID namespace, 0 when it has none there. */
+static __u32 pid_seen(struct pid *pid)
+{
+	struct upid *upid = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+	__u32 level = BPF_CORE_READ(pid, level);
+
+	for (__u32 i = 0; i <= PID_LEVELS; i++) {
+		if (i > level)
+			break;
+		if (BPF_CORE_READ(upid, ns, ns.inum) == cfg.pidns_inum)
+			return BPF_CORE_READ(upid, nr);
+		upid = (void *)upid + bpf_core_type_size(struct upid);
+	}
+	return 0;
+}
+
+static __always_inline __u32 tid_seen(task_ref task)
+{
+	return pid_seen(TASK_READ(task, thread_pid));
+}
+
+static __always_inline __u32 tgid_seen(task_ref task)
+{
+	return pid_seen(BPF_CORE_READ(task, group_leader, thread_pid));
+}
+
+static __always_inline void tell_birth(const struct target *t, task_ref task,
+				       const struct target *parent)
+{
+	struct birth_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		counter_add(COUNTER_LOST_BIRTH);
+		return;
+	}
+	e->head = (struct event_head){ .kind = EVENT_BIRTH, .who = *t };
+	e->parent_proc_id = parent ? parent->proc_id : 0;
+	e->ppid = parent ? parent->pid : pid_seen(BPF_CORE_READ(task, real_parent, group_leader,
+								thread_pid));
+	bpf_probe_read_kernel(e->comm, sizeof(e->comm), &task->comm);
+	event_submit(e);
+}
+
+/* Makes `task` a target with the identity `init`; ids are given here. */
+static __always_inline struct target *adopt(task_ref task, struct target *init,
+					    const struct target *parent)
+{
+	struct target *t;
+
+	init->thread_id = counter_add(COUNTER_NEXT_THREAD_ID) + 1;
+	if (!init->proc_id) {
+		init->proc_id = counter_add(COUNTER_NEXT_PROC_ID) + 1;
+		counter_add(COUNTER_PROCESSES_BORN);
+	}
+	t = task_map_create(&targets, task, init);
+	if (!t) {
+		counter_add(COUNTER_LOST_TARGET);
+		return NULL;
+	}
+	*t = *init;
+	counter_add(COUNTER_THREADS_BORN);
+	tell_birth(init, task, parent);
+	return t;
+}
+
+/* Is the current thread dwell's own, about to fork the command? Its next child is the root. */
+static __always_inline bool take_launcher(void)
+{
+	__u32 zero = 0;
+	struct control *c = bpf_map_lookup_elem(&control, &zero);
+
+	if (!c || !c->launcher_tid ||
+	    pid_seen(bpf_get_current_task_btf()->thread_pid) != c->launcher_tid)
+		return false;
+	c->launcher_tid = 0;
+	return true;
+}
+
+SEC_TP("task_newtask")
+int BPF_PROG(target_newtask, struct task_struct *task, __u64 clone_flags)
+{
+	struct target *parent = target_current();
+	struct target init = {};
+
+	if (parent && cfg.exclude_children && !(clone_flags & CLONE_THREAD))
+		return 0;
+	if (!parent && take_launcher())
+		init.flags = TARGET_ROOT | TARGET_PREEXEC;
+	else if (!parent && !cfg.all)
+		return 0;
+	if (!parent && cfg.all && (TASK_READ(task, flags) & PF_KTHREAD))
+		return 0;
+	if (parent && (clone_flags & CLONE_THREAD)) {
+		init.proc_id = parent->proc_id;
+		init.flags = parent->flags;
+		init.flags &= ~TARGET_ATTACHED;
+	}
+	init.born_ns = bpf_ktime_get_ns();
+	init.start_ns = TASK_READ(task, start_time);
+	init.proc_start_ns = BPF_CORE_READ(task, group_leader, start_time);
+	init.tid = tid_seen(task);
+	init.pid = tgid_seen(task);
+	if (cfg.all && init.pid == cfg.self_tgid)
+		return 0;
+	adopt(task, &init, parent);
+	return 0;
+}
+
+/* current == task. exec from a thread that is not the leader takes over the leader's PID. */
+SEC_TP("sched_process_exec")
+int BPF_PROG(target_exec, struct task_struct *task)
+{
+	struct target *t = target_current();
+	struct exec_event *e;
+	__u32 old_tid;
+
+	if (!t)
+		return 0;
+	old_tid = t->tid;
+	t->tid = pid_seen(bpf_get_current_task_btf()->thread_pid);
+	t->flags &= ~TARGET_PREEXEC;
+	counter_add(COUNTER_EXECS);
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		counter_add(COUNTER_LOST_EXEC);
+		return 0;
+	}
+	e->head = (struct event_head){ .kind = EVENT_EXEC, .who = *t };
+	e->now_ns = bpf_ktime_get_ns();
+	e->old_tid = old_tid;
+	e->pad = 0;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	event_submit(e);
+	return 0;
+}
+
+SEC_TP("sched_process_exit")
+int BPF_PROG(target_exit, struct task_struct *unused)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct target *t = target_current();
+	struct exit_event *e;
+	bool last;
+
+	if (!t)
+		return 0;
+	/* do_exit() has already taken this thread off signal->live */
+	last = task->signal->live.counter == 0;
+	if (last)
+		counter_add(COUNTER_PROCESSES_ENDED);
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		counter_add(COUNTER_LOST_EXIT);
+		return 0;
+	}
+	e->head = (struct event_head){ .kind = EVENT_EXIT, .who = *t };
+	e->now_ns = bpf_ktime_get_ns();
+	e->utime_ns = task->utime;
+	e->stime_ns = task->stime;
+	e->min_flt = task->min_flt;
+	e->maj_flt = task->maj_flt;
+	e->read_bytes = task->ioac.read_bytes;
+	e->write_bytes = task->ioac.write_bytes;
+	e->rchar = task->ioac.rchar;
+	e->wchar = task->ioac.wchar;
+	e->exit_code = task->exit_code;
+	e->group_dead = last;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	event_submit(e);
+	return 0;
+}
+
+#ifdef TASK_HASH
+SEC_TP("sched_process_free")
+int BPF_PROG(target_free, struct task_struct *task)
+{
+	task_map_delete(&targets, task);
+	return 0;
+}
+#endif
+
+/*
+ * Takes in living threads whose process stands in seed_pids (or all). Run by dwell after
+ * the hooks above are in place, until a pass finds no new one, so none slips between.
+ */
+SEC("iter/task")
+int target_seed(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task, *leader;
+	struct target init = { .flags = TARGET_ATTACHED };
+	struct target *of_leader;
+
+	if (!task || (task->flags & (PF_KTHREAD | PF_EXITING)))
+		return 0;
+	if (task_map_get(&targets, task))
+		return 0;
+	init.pid = tgid_seen(task);
+	if (init.pid == cfg.self_tgid)
+		return 0;
+	if (!cfg.all && !bpf_map_lookup_elem(&seed_pids, &init.pid))
+		return 0;
+	leader = task->group_leader;
+	of_leader = leader ? task_map_get(&targets, leader) : NULL;
+	if (of_leader)
+		init.proc_id = of_leader->proc_id;
+	init.born_ns = bpf_ktime_get_ns();
+	init.start_ns = task->start_time;
+	init.proc_start_ns = BPF_CORE_READ(leader, start_time);
+	init.tid = tid_seen(task);
+	adopt(task, &init, NULL);
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Target membership, seen from every BPF object: the maps that all objects share (the
+ * engine makes them one by reusing the descriptors of target.bpf.c's) and who is ours.
+ */
+#ifndef DWELL_TARGET_BPF_H
+#define DWELL_TARGET_BPF_H
+
+#include "kernel.h"
+#include "task_map.h"
+#include "record.h"
+
+#ifdef TASK_HASH
+#define SEC_TP(event) SEC("raw_tp/" event)
+#else
+#define SEC_TP(event) SEC("tp_btf/" event)
+#endif
+
+struct bpf_cfg {
+	__u64 pidns_inum;	/* dwell's PID namespace: inode of /proc/self/ns/pid */
+	__u32 exclude_children;
+	__u32 all;		/* every thread but dwell's own and the kernel's */
+	__u32 self_tgid;	/* dwell, in its own namespace */
+	__u32 pad;
+};
+
+const volatile struct bpf_cfg cfg SEC(".rodata.cfg");
+
+TASK_MAP(targets, struct target);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, COUNTER_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+static __always_inline __u64 counter_add(__u32 which)
+{
+	__u64 *v = bpf_map_lookup_elem(&counters, &which);
+
+	return v ? __sync_fetch_and_add(v, 1) : 0;
+}
+
+static __always_inline struct target *target_of(task_ref task)
+{
+	return task_map_get(&targets, task);
+}
+
+static __always_inline struct target *target_current(void)
+{
+	return task_map_get(&targets, bpf_get_current_task_btf());
+}
+
+/*
+ * Ring records are read when dwell next looks, so a wakeup for each would only cost: wake
+ * it when an eighth is filled.
+ */
+
+static __always_inline void event_submit(void *record)
+{
+	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u64 size = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
+
+	bpf_ringbuf_submit(record, used > size / 8 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
+#endif

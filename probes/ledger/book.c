@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Takes in ended threads; see book.h. The report is made in book_report.c. */
+#include "book.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reconciliation: ours against the kernel's own counts, thread by thread ---- */
+
+#define RESIDUAL_MAX_NS 5000
+#define ON_CPU_MAX_NS 50000
+
+static void check_add(struct check *c, uint64_t ours, uint64_t kernel, int64_t bound)
+{
+	int64_t d = (int64_t)(ours - kernel), size = d < 0 ? -d : d;
+
+	c->ours += ours;
+	c->kernel += kernel;
+	c->checked++;
+	c->broken += size > bound;
+	if (size > (c->worst < 0 ? -c->worst : c->worst))
+		c->worst = d;
+}
+
+void check_thread(struct ledger_book *b, const struct ledger_final *f)
+{
+	const struct ledger_thread *t = &f->thread;
+	uint64_t life = f->now_ns - ledger_begin(&t->who), sum = 0;
+	int64_t bound = (int64_t)(f->exec_ns / 100);
+
+	for (int i = 0; i < LEDGER_STATES; i++)
+		sum += t->states[i].ns;
+	check_add(&b->lifetime, sum, life, RESIDUAL_MAX_NS);
+	check_add(&b->on_cpu, t->states[STATE_ON_CPU].ns, f->exec_ns,
+		  bound > ON_CPU_MAX_NS ? bound : ON_CPU_MAX_NS);
+	check_add(&b->switches, t->switches, f->kernel_switches, 0);
+}
+
+/* ---- ended threads ---- */
+
+static void ledger_process_free(void *data)
+{
+	struct ledger_process *lp = data;
+
+	if (!lp)
+		return;
+	*lp->threads_held -= lp->nthreads;
+	sum_clear(&lp->sum);
+	free(lp->threads);
+	free(lp->done);
+	free(lp);
+}
+
+static struct ledger_process *process_part(struct ledger_book *b, struct process *p)
+{
+	struct ledger_process *lp = p->ledger;
+
+	if (lp)
+		return lp;
+	lp = calloc(1, sizeof(*lp));
+	if (!lp)
+		abort();
+	lp->threads_held = &b->threads_held;
+	p->ledger = lp;
+	p->free_ledger = ledger_process_free;
+	return lp;
+}
+
+struct command_entry *book_command(struct ledger_book *b, const char comm[COMM_LEN])
+{
+	static const char other[COMM_LEN] = "(other)";
+	struct command_entry *c = NULL;
+
+	HASH_FIND(hh, b->commands, comm, COMM_LEN, c);
+	if (c)
+		return c;
+	if (HASH_COUNT(b->commands) >= COMMANDS_KEPT && comm != other)
+		return book_command(b, other);
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		abort();
+	memcpy(c->comm, comm, COMM_LEN);
+	HASH_ADD(hh, b->commands, comm, COMM_LEN, c);
+	return c;
+}
+
+static void keep_thread(struct ledger_book *b, struct ledger_process *lp,
+			const struct ledger_final *f, const struct ledger_sum *one)
+{
+	struct thread_row *row;
+
+	if (b->threads_held >= THREADS_KEPT) {
+		lp->threads_cut++;
+		return;
+	}
+	if (!(lp->nthreads & (lp->nthreads - 1))) { /* room doubles at each power of two */
+		size_t room = lp->nthreads ? lp->nthreads * 2 : 1;
+
+		lp->threads = reallocarray(lp->threads, room, sizeof(*lp->threads));
+		if (!lp->threads)
+			abort();
+	}
+	row = &lp->threads[lp->nthreads++];
+	b->threads_held++;
+	memset(row, 0, sizeof(*row));
+	row->tid = f->thread.who.tid;
+	row->start_ns = f->thread.who.start_ns;
+	memcpy(row->comm, f->comm, COMM_LEN);
+	sum_account(one, &row->account);
+}
+
+/* A dead process needs its percentiles only, not the buckets they came from. */
+static void process_done(struct ledger_process *lp)
+{
+	lp->done = calloc(1, sizeof(*lp->done));
+	if (!lp->done)
+		abort();
+	sum_account(&lp->sum, lp->done);
+	for (int i = 0; i < LEDGER_STATES; i++) {
+		free(lp->sum.hist[i]);
+		lp->sum.hist[i] = NULL;
+	}
+}
+
+void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_final *f)
+{
+	struct process *p = tree_process(tree, &f->thread.who);
+	struct ledger_process *lp = process_part(b, p);
+	const uint32_t (*blocks)[HIST_BUCKETS] = (const uint32_t (*)[HIST_BUCKETS])b->blocks;
+	struct command_entry *c = book_command(b, p->comm);
+	struct ledger_sum one = { 0 };
+
+	sum_add_thread(&one, f, blocks);
+	sum_add(&b->tree, &one);
+	sum_add(&c->sum, &one);
+	sum_add(&lp->sum, &one);
+	keep_thread(b, lp, f, &one);
+	sum_clear(&one);
+	check_thread(b, f);
+	rows_add_thread(b->rows, f);
+	if (lp->done) { /* an end that came after the others' had been told */
+		free(lp->done);
+		lp->done = NULL;
+	}
+	if (tree_thread_ended(tree, p, f->now_ns)) {
+		c->processes++;
+		process_done(lp);
+	}
+}
+
+void book_free(struct ledger_book *b)
+{
+	struct command_entry *c, *next;
+
+	HASH_ITER(hh, b->commands, c, next) {
+		HASH_DEL(b->commands, c);
+		sum_clear(&c->sum);
+		free(c);
+	}
+	sum_clear(&b->tree);
+	rows_free(b->rows);
+	free(b->live);
+	free(b);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ledger's tables in user space: tree, commands, processes, dead threads' rows. */
+#ifndef DWELL_BOOK_H
+#define DWELL_BOOK_H
+
+#include <uthash.h>
+
+#include "ledger.h"
+#include "report.h"
+#include "rows.h"
+#include "session.h"
+#include "sum.h"
+
+#define THREADS_KEPT 4096
+#define COMMANDS_KEPT 256
+
+struct command_entry {
+	char comm[COMM_LEN];
+	uint64_t processes;
+	struct ledger_sum sum;
+	UT_hash_handle hh;
+};
+
+/* A process's own part of its row in the tree (struct process.ledger). */
+struct ledger_process {
+	struct ledger_sum sum;		/* its dead threads */
+	struct account *done;		/* when it is dead: the account, for its histograms are freed */
+	struct thread_row *threads;	/* dead threads, at most what THREADS_KEPT leaves */
+	size_t nthreads;
+	uint32_t threads_cut;
+	size_t *threads_held;		/* the book's count, given back when the row is forgotten */
+};
+
+/* One comparison with what the kernel counted, over all ended threads. */
+struct check {
+	uint64_t ours, kernel, checked, broken;
+	int64_t worst;
+};
+
+struct ledger_book {
+	uint32_t (*blocks)[HIST_BUCKETS];	/* mapped ledger_hists */
+	uint32_t nblocks;
+	int free_fd;
+	struct ledger_sum tree;			/* every ended thread */
+	struct command_entry *commands;
+	struct ledger_spill spill;
+	struct rows *rows;
+	size_t threads_held;
+	struct check lifetime, on_cpu, switches;
+	struct ledger_final *live;		/* of the report being made */
+	size_t nlive, live_room;
+};
+
+/* A thread has ended. */
+void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_final *f);
+/* Fills r->ledger but for objects and wakers. */
+void book_report(struct ledger_book *b, struct session *s, struct report *r);
+/* The entry of a command name, made when it is new; `(other)` beyond COMMANDS_KEPT. */
+struct command_entry *book_command(struct ledger_book *b, const char comm[COMM_LEN]);
+/* Fills r->trust.reconcile; see reconcile.c. */
+void book_reconcile(const struct ledger_book *b, const struct session *s, struct report *r);
+void book_free(struct ledger_book *b);
+/* The reconciliation so far; see trust.c. */
+void check_thread(struct ledger_book *b, const struct ledger_final *f);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ledger's part of a report: the ended threads' sums with the living threads added
+ * to copies of them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "book.h"
+
+/* A process or command while the report is made: its dead part and its living threads. */
+struct draft {
+	uint32_t proc_id;
+	struct process *process;
+	struct ledger_sum sum;		/* living threads only */
+	struct thread_row *threads;	/* of the report */
+	size_t nthreads, room;
+	UT_hash_handle hh;
+};
+
+static const uint32_t (*blocks_of(const struct ledger_book *b))[HIST_BUCKETS]
+{
+	return (const uint32_t (*)[HIST_BUCKETS])b->blocks;
+}
+
+static struct draft *draft_of(struct draft **table, struct process *p)
+{
+	struct draft *d = NULL;
+
+	HASH_FIND(hh, *table, &p->proc_id, sizeof(p->proc_id), d);
+	if (d)
+		return d;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		abort();
+	d->proc_id = p->proc_id;
+	d->process = p;
+	HASH_ADD(hh, *table, proc_id, sizeof(d->proc_id), d);
+	return d;
+}
+
+static void draft_thread(struct draft *d, const struct ledger_final *f,
+			 const struct ledger_sum *one)
+{
+	struct thread_row *row;
+
+	if (d->nthreads == d->room) {
+		d->room = d->room ? d->room * 2 : 4;
+		d->threads = reallocarray(d->threads, d->room, sizeof(*d->threads));
+		if (!d->threads)
+			abort();
+	}
+	row = &d->threads[d->nthreads++];
+	memset(row, 0, sizeof(*row));
+	row->tid = f->thread.who.tid;
+	row->alive = true;
+	row->start_ns = f->thread.who.start_ns;
+	memcpy(row->comm, f->comm, COMM_LEN);
+	sum_account(one, &row->account);
+}
+
+static int threads_by_lifetime(const void *a, const void *b)
+{
+	const struct thread_row *x = a, *y = b;
+
+	if (x->account.lifetime_ns != y->account.lifetime_ns)
+		return x->account.lifetime_ns < y->account.lifetime_ns ? 1 : -1;
+	return x->tid < y->tid ? -1 : x->tid > y->tid;
+}
+
+static int processes_by_lifetime(const void *a, const void *b)
+{
+	const struct process_row *x = a, *y = b;
+
+	if (x->account.lifetime_ns != y->account.lifetime_ns)
+		return x->account.lifetime_ns < y->account.lifetime_ns ? 1 : -1;
+	return x->proc_id < y->proc_id ? -1 : x->proc_id > y->proc_id;
+}
+
+static int commands_by_lifetime(const void *a, const void *b)
+{
+	const struct command_row *x = a, *y = b;
+
+	if (x->account.lifetime_ns != y->account.lifetime_ns)
+		return x->account.lifetime_ns < y->account.lifetime_ns ? 1 : -1;
+	return strncmp(x->comm, y->comm, COMM_LEN);
+}
+
+static void fill_threads(struct report *r, const struct ledger_process *lp, const struct draft *d,
+			 struct process_row *row)
+{
+	size_t dead = lp ? lp->nthreads : 0, live = d ? d->nthreads : 0;
+
+	row->threads = report_alloc(r, (dead + live + 1) * sizeof(*row->threads));
+	if (dead)
+		memcpy(row->threads, lp->threads, dead * sizeof(*row->threads));
+	if (live)
+		memcpy(row->threads + dead, d->threads, live * sizeof(*row->threads));
+	row->nthreads = dead + live;
+	row->threads_cut = lp ? lp->threads_cut : 0;
+	qsort(row->threads, row->nthreads, sizeof(*row->threads), threads_by_lifetime);
+}
+
+static void fill_process(struct report *r, const struct process *p, const struct draft *d,
+			 struct process_row *row)
+{
+	const struct ledger_process *lp = p->ledger;
+
+	row->pid = p->pid;
+	row->ppid = p->ppid;
+	row->proc_id = p->proc_id;
+	row->alive = !p->dead;
+	row->has_exit = p->dead && p->has_status;
+	row->exit_signal = row->has_exit ? p->status & 0x7f : 0;
+	row->exit_code = row->has_exit ? (p->status >> 8) & 0xff : 0;
+	memcpy(row->comm, p->comm, COMM_LEN);
+	row->start_ns = p->start_ns;
+	row->end_ns = p->dead ? p->end_ns : 0;
+	row->threads_born = p->threads_born;
+	row->threads_live = d ? (uint32_t)d->nthreads : 0;
+	if (lp && lp->done && !d) {
+		row->account = *lp->done;
+	} else {
+		struct ledger_sum sum = { 0 };
+
+		if (lp)
+			sum_add(&sum, &lp->sum);
+		if (d)
+			sum_add(&sum, &d->sum);
+		sum_account(&sum, &row->account);
+		sum_clear(&sum);
+	}
+	fill_threads(r, lp, d, row);
+}
+
+static void report_processes(struct session *s, struct draft *drafts, struct report *r)
+{
+	struct ledger_report *l = &r->ledger;
+	struct process *p, *next;
+
+	l->processes = report_alloc(r, (HASH_COUNT(s->tree.processes) + 1) * sizeof(*l->processes));
+	HASH_ITER(hh, s->tree.processes, p, next) {
+		struct draft *d = NULL;
+
+		HASH_FIND(hh, drafts, &p->proc_id, sizeof(p->proc_id), d);
+		fill_process(r, p, d, &l->processes[l->nprocesses++]);
+	}
+	qsort(l->processes, l->nprocesses, sizeof(*l->processes), processes_by_lifetime);
+	l->processes_cut = s->tree.cut;
+}
+
+static void fill_command(const struct command_entry *c, struct draft *drafts,
+			 struct command_row *row)
+{
+	struct ledger_sum sum = { 0 };
+	struct draft *d, *next;
+
+	memcpy(row->comm, c->comm, COMM_LEN);
+	row->processes = c->processes;
+	sum_add(&sum, &c->sum);
+	HASH_ITER(hh, drafts, d, next) {
+		if (memcmp(d->process->comm, c->comm, COMM_LEN))
+			continue;
+		row->processes += !d->process->dead;
+		sum_add(&sum, &d->sum);
+	}
+	row->threads = sum.threads;
+	sum_account(&sum, &row->account);
+	sum_clear(&sum);
+}
+
+/* Command names that only living processes have so far get an entry of their own here. */
+static void report_commands(struct ledger_book *b, struct draft *drafts, struct report *r)
+{
+	struct ledger_report *l = &r->ledger;
+	struct command_entry *c, *cnext;
+	struct draft *d, *dnext;
+
+	HASH_ITER(hh, drafts, d, dnext)
+		book_command(b, d->process->comm);
+	l->commands = report_alloc(r, (HASH_COUNT(b->commands) + 1) * sizeof(*l->commands));
+	HASH_ITER(hh, b->commands, c, cnext) {
+		fill_command(c, drafts, &l->commands[l->ncommands]);
+		l->ncommands += l->commands[l->ncommands].threads > 0;
+	}
+	qsort(l->commands, l->ncommands, sizeof(*l->commands), commands_by_lifetime);
+}
+
+static void report_runqueue(const struct ledger_sum *tree, struct report *r)
+{
+	const uint64_t *hist = tree->hist[STATE_RUNQUEUE];
+	struct ledger_report *l = &r->ledger;
+
+	if (!hist)
+		return;
+	l->runqueue = report_alloc(r, HIST_BUCKETS * sizeof(*l->runqueue));
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
+		if (!hist[i])
+			continue;
+		l->runqueue[l->nrunqueue++] = (struct hist_row){
+			.floor_ns = hist_floor(i),
+			.ceil_ns = i + 1 < HIST_BUCKETS ? hist_floor(i + 1) : 0,
+			.count = hist[i],
+		};
+	}
+}
+
+/* Threads whose end the ring refused: in the tree's sums only. */
+static void add_spill(struct ledger_sum *sum, const struct ledger_spill *spill)
+{
+	sum->threads += spill->threads;
+	sum->lifetime_ns += spill->lifetime_ns;
+	sum->switches += spill->switches;
+	sum->voluntary += spill->voluntary;
+	for (int i = 0; i < LEDGER_STATES; i++)
+		stat_merge(&sum->states[i], &spill->states[i]);
+}
+
+static void report_tree(struct ledger_book *b, struct draft *drafts, struct report *r)
+{
+	struct ledger_sum *tree = sum_clone(&b->tree);
+	struct draft *d, *next;
+
+	add_spill(tree, &b->spill);
+	HASH_ITER(hh, drafts, d, next)
+		sum_add(tree, &d->sum);
+	for (int i = 0; i < LEDGER_STATES; i++) {
+		tree->untold[i] = 0;
+		for (int k = 0; k < HIST_BUCKETS; k++)
+			if (b->blocks[i][k]) {
+				sum_hist_add(tree, i, b->blocks[i]);
+				break;
+			}
+	}
+	sum_account(tree, &r->ledger.tree);
+	report_runqueue(tree, r);
+	sum_clear(tree);
+	free(tree);
+}
+
+void book_report(struct ledger_book *b, struct session *s, struct report *r)
+{
+	struct draft *drafts = NULL, *d, *next;
+
+	for (size_t i = 0; i < b->nlive; i++) {
+		struct ledger_final *f = &b->live[i];
+		struct ledger_sum one = { 0 };
+
+		for (int k = 0; k < LEDGER_STATES; k++)
+			if (f->thread.hist[k] < HIST_UNASKED && f->thread.hist[k] >= b->nblocks)
+				f->thread.hist[k] = HIST_NONE;
+		d = draft_of(&drafts, tree_process(&s->tree, &f->thread.who));
+		sum_add_thread(&one, f, blocks_of(b));
+		sum_add(&d->sum, &one);
+		draft_thread(d, f, &one);
+		sum_clear(&one);
+	}
+	report_processes(s, drafts, r);
+	report_commands(b, drafts, r);
+	report_tree(b, drafts, r);
+	HASH_ITER(hh, drafts, d, next) {
+		HASH_DEL(drafts, d);
+		sum_clear(&d->sum);
+		free(d->threads);
+		free(d);
+	}
+}

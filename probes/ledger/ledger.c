@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ledger's user side. A thread's final record is added at once to its process, its
+ * command name and the tree; a report adds the living threads to copies of those. So
+ * nothing is lost when a row is forgotten, and totals never fall.
+ *
+ * Limits: THREADS_KEPT rows of dead threads, COMMANDS_KEPT command names; beyond that
+ * threads stand in their process only, commands in `other`.
+ */
+#include "book.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "causes.h"
+#include "err.h"
+#include "percpu.h"
+#include "summary_shape.h"
+
+extern const unsigned char ledger_bpf_start[], ledger_bpf_end[];
+extern const unsigned char ledger_hash_bpf_start[], ledger_hash_bpf_end[];
+
+#define HOOKS { "ledger_newtask", "ledger_switch", "ledger_waking" }
+#define EXTRA { "ledger_lock_begin", "ledger_lock_end", "ledger_hrtimer_begin", \
+		"ledger_hrtimer_end", "ledger_timer_begin", "ledger_timer_end" }
+
+static const struct source ledger_sources[] = {
+	{ "tp_btf", HOOKS, EXTRA, false },
+	{ "raw_tp", HOOKS, EXTRA, true },
+	{ 0 },
+};
+
+#define HIST_BLOCKS 8192
+
+static int set_constant(struct bpf_object *obj, const char *section, const void *value, size_t size)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, section);
+	int err = map ? bpf_map__set_initial_value(map, value, size) : -ENOENT;
+
+	return err ? err_set(err, "ledger: cannot set constant '%s'", section) : 0;
+}
+
+static int ledger_configure(struct probe *p, struct bpf_object *obj)
+{
+	struct bpf_map *hists = bpf_object__find_map_by_name(obj, "ledger_hists");
+	uint32_t blocks = LEDGER_STATES + probe_limit(p, "ledger_hists", HIST_BLOCKS);
+	long long delta = percpu_preempt_delta();
+	struct cause_table causes;
+	int err;
+
+	causes_fill(&causes);
+	err = set_constant(obj, ".rodata.causes", &causes, sizeof(causes));
+	if (!err)
+		err = set_constant(obj, ".rodata.hist", &blocks, sizeof(blocks));
+	if (!err)
+		err = set_constant(obj, ".rodata.irq", &delta, sizeof(delta));
+	if (!err && !hists)
+		err = err_set(-ENOENT, "ledger has no map 'ledger_hists'");
+	return err ? err : bpf_map__set_max_entries(hists, blocks);
+}
+
+static int ledger_start(struct probe *p)
+{
+	struct ledger_book *b = calloc(1, sizeof(*b));
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = probe_map_fd(p, "ledger_hists");
+
+	if (!b)
+		return err_set(-ENOMEM, "no memory");
+	p->data = b;
+	b->rows = rows_new();
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return err_set(-errno, "cannot size the histograms");
+	b->nblocks = info.max_entries;
+	b->blocks = mmap(NULL, (size_t)b->nblocks * sizeof(*b->blocks), PROT_READ | PROT_WRITE,
+			 MAP_SHARED, fd, 0);
+	if (b->blocks == MAP_FAILED) {
+		b->blocks = NULL;
+		return err_set(-errno, "cannot map the histograms");
+	}
+	b->free_fd = probe_map_fd(p, "ledger_free_hists");
+	return 0;
+}
+
+static void ledger_free(struct probe *p)
+{
+	struct ledger_book *b = p->data;
+
+	if (!b)
+		return;
+	if (b->blocks)
+		munmap(b->blocks, (size_t)b->nblocks * sizeof(*b->blocks));
+	book_free(b);
+	p->data = NULL;
+}
+
+/* Empties a dead thread's block and hands it back to the kernel side. */
+static void give_back(struct ledger_book *b, uint32_t block)
+{
+	if (block < LEDGER_STATES || block >= b->nblocks)
+		return;
+	memset(b->blocks[block], 0, sizeof(b->blocks[block]));
+	bpf_map_update_elem(b->free_fd, NULL, &block, 0);
+}
+
+static bool ledger_event(struct probe *p, const struct event_head *head, size_t size)
+{
+	struct ledger_book *b = p->data;
+	struct ledger_final f;
+
+	if (head->kind != EVENT_LEDGER_FINAL || size < sizeof(f))
+		return false;
+	memcpy(&f, head, sizeof(f)); /* its block numbers are checked and changed below */
+	for (int i = 0; i < LEDGER_STATES; i++)
+		if (f.thread.hist[i] < HIST_UNASKED && f.thread.hist[i] >= b->nblocks)
+			f.thread.hist[i] = HIST_NONE;
+	book_final(b, &p->session->tree, &f);
+	for (int i = 0; i < LEDGER_STATES; i++)
+		if (f.thread.hist[i] < HIST_UNASKED)
+			give_back(b, f.thread.hist[i]);
+	return true;
+}
+
+/* Histogram blocks of threads whose end the ring refused: into the tree's. */
+static void take_spilled_hists(struct probe *p, struct ledger_book *b)
+{
+	int fd = probe_map_fd(p, "ledger_spilled_hists");
+	uint32_t tag;
+
+	while (!bpf_map_lookup_and_delete_elem(fd, NULL, &tag)) {
+		uint32_t state = tag >> 24, block = tag & 0xffffff;
+
+		if (state >= LEDGER_STATES || block >= b->nblocks)
+			continue;
+		sum_hist_add(&b->tree, (int)state, b->blocks[block]);
+		give_back(b, block);
+	}
+}
+
+static void take_live(void *ctx, const void *data, size_t size)
+{
+	struct ledger_book *b = ctx;
+	size_t n = size / sizeof(*b->live);
+
+	if (b->nlive + n > b->live_room) {
+		b->live_room = (b->nlive + n) * 2;
+		b->live = reallocarray(b->live, b->live_room, sizeof(*b->live));
+		if (!b->live)
+			abort();
+	}
+	memcpy(b->live + b->nlive, data, n * sizeof(*b->live));
+	b->nlive += n;
+}
+
+static int ledger_snapshot(struct probe *p, struct report *r)
+{
+	struct ledger_book *b = p->data;
+	int err;
+
+	b->nlive = 0;
+	err = session_iterate(p, "ledger_live", take_live, b);
+	if (err)
+		return err;
+	take_spilled_hists(p, b);
+	if (bpf_map_lookup_elem(probe_map_fd(p, "ledger_spill"), &(uint32_t){ 0 }, &b->spill))
+		return err_set(-errno, "cannot read the ledger's spill");
+	r->ledger.present = true;
+	book_report(b, p->session, r);
+	book_reconcile(b, p->session, r);
+	rows_report(b->rows, p, &p->session->tree, b->live, b->nlive, r);
+	return 0;
+}
+
+const struct probe_class ledger_probe = {
+	.name = "ledger",
+	.summary = "where every thread's wall-clock time went: on a CPU, waiting for one, "
+		   "blocked and on what",
+	.shape = ledger_shape,
+	.sources = ledger_sources,
+	.image = { ledger_bpf_start, ledger_bpf_end },
+	.image_hash = { ledger_hash_bpf_start, ledger_hash_bpf_end },
+	.configure = ledger_configure,
+	.start = ledger_start,
+	.event = ledger_event,
+	.snapshot = ledger_snapshot,
+	.free = ledger_free,
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What was waited on, and who woke: tables of the dead threads' entries, joined at each
+ * report with the kernel's tables and the living threads' own. Bounded; the rest is `other`.
+ */
+#ifndef DWELL_LEDGER_ROWS_H
+#define DWELL_LEDGER_ROWS_H
+
+#include "ledger.h"
+#include "probe.h"
+#include "tree.h"
+
+#define ROWS_KEPT 8192		/* entries of dead threads in each table */
+#define ROWS_SHOWN 50		/* rows of a report; the rest is summed in one named other */
+#define IDENTS_KEPT 16384	/* sleepers known by name */
+
+struct rows;
+
+struct rows *rows_new(void);
+void rows_free(struct rows *rows);
+/* Takes over the entries that a thread kept to itself, when it has ended. */
+void rows_add_thread(struct rows *rows, const struct ledger_final *f);
+/* Fills r->ledger.objects and .wakers. live: the living threads' records. */
+void rows_report(struct rows *rows, struct probe *p, const struct tree *tree,
+		 const struct ledger_final *live, size_t nlive, struct report *r);
+
+#endif

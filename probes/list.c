@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every probe of dwell, in the order in which they attach and report. */
+#include "probe.h"
+
+extern const struct probe_class ledger_probe;
+extern const struct probe_class syscalls_probe;
+
+const struct probe_class *const probe_classes[] = {
+	&ledger_probe,
+	&syscalls_probe,
+	NULL,
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the preempt count stands among the per-CPU variables, from the kernel's BTF: its
+ * .data..percpu section lists each with its offset. The count is a variable of its own
+ * (to 6.1 and from 6.15 on) or a member of pcpu_hot (64701838bf05, 6.2).
+ */
+#include "percpu.h"
+
+#include <bpf/btf.h>
+#include <string.h>
+
+static long long variable_offset(const struct btf *btf, const struct btf_type *section,
+				 const char *name)
+{
+	const struct btf_var_secinfo *v = btf_var_secinfos(section);
+
+	for (int i = 0; i < btf_vlen(section); i++) {
+		const struct btf_type *t = btf__type_by_id(btf, v[i].type);
+
+		if (t && !strcmp(btf__name_by_offset(btf, t->name_off), name))
+			return v[i].offset;
+	}
+	return -1;
+}
+
+static long long member_offset(const struct btf *btf, const struct btf_type *t, const char *name)
+{
+	const struct btf_member *m = btf_members(t);
+
+	for (int i = 0; i < btf_vlen(t); i++) {
+		const struct btf_type *inner = btf__type_by_id(btf, m[i].type);
+		long long base = btf_member_bit_offset(t, i) / 8, at;
+
+		if (!strcmp(btf__name_by_offset(btf, m[i].name_off), name))
+			return base;
+		if (!m[i].name_off || !*btf__name_by_offset(btf, m[i].name_off)) {
+			at = inner && btf_is_composite(inner) ? member_offset(btf, inner, name) : -1;
+			if (at >= 0)
+				return base + at;
+		}
+	}
+	return -1;
+}
+
+static long long delta(const struct btf *btf)
+{
+	const struct btf_type *section, *hot;
+	long long runqueues, count, member;
+	int id = btf__find_by_name_kind(btf, ".data..percpu", BTF_KIND_DATASEC);
+
+	if (id < 0)
+		return 0;
+	section = btf__type_by_id(btf, id);
+	runqueues = variable_offset(btf, section, "runqueues");
+	count = variable_offset(btf, section, "__preempt_count");
+	if (count < 0) {
+		count = variable_offset(btf, section, "pcpu_hot");
+		id = btf__find_by_name_kind(btf, "pcpu_hot", BTF_KIND_STRUCT);
+		hot = id < 0 ? NULL : btf__type_by_id(btf, id);
+		member = hot ? member_offset(btf, hot, "preempt_count") : -1;
+		count = count < 0 || member < 0 ? -1 : count + member;
+	}
+	return runqueues < 0 || count < 0 ? 0 : count - runqueues;
+}
+
+long long percpu_preempt_delta(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	long long d = btf ? delta(btf) : 0;
+
+	btf__free(btf);
+	return d;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a probe is to the engine: one const descriptor. The command line, the sources,
+ * the JSON, its schema and the docs follow from it. To add a probe: a folder under
+ * probes/ with its records, both sides and its descriptor, a line in probes/list.c,
+ * a line in meson.build, a test.
+ */
+#ifndef DWELL_PROBE_H
+#define DWELL_PROBE_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record.h"
+#include "report.h"
+#include "shape.h"
+
+struct session;
+struct probe;
+
+#define SOURCE_PROGS 8
+
+/*
+ * One way to attach. All of progs must attach, else the next source is tried; of
+ * optional, each that can. Only these programs are loaded.
+ */
+struct source {
+	const char *name;		/* "tp_btf", "raw_tp", "tracepoint" */
+	const char *progs[SOURCE_PROGS];
+	const char *optional[SOURCE_PROGS];
+	bool hash;			/* uses the object built with -DTASK_HASH: state keyed by task pointer */
+};
+
+struct bpf_image {			/* an embedded BPF object file */
+	const unsigned char *start, *end;
+};
+
+struct probe_class {
+	const char *name;
+	const char *summary;		/* one line, for help and docs */
+	const struct shape *shape;	/* of summary.NAME and of tree.probes.NAME; its base is struct report */
+	bool (*reported)(const struct report *r);	/* whether r holds this probe's part */
+	const struct source *sources;	/* best first, ended by a NULL name */
+	struct bpf_image image, image_hash;
+	/* Before load: size maps, set constants. 0 or -errno. */
+	int (*configure)(struct probe *p, struct bpf_object *obj);
+	/* After attach: look up maps, make user-side tables. */
+	int (*start)(struct probe *p);
+	/* A ring record that no one else took; returns true when it was this probe's. */
+	bool (*event)(struct probe *p, const struct event_head *head, size_t size);
+	/* Reads what is live, fills this probe's part of the report. */
+	int (*snapshot)(struct probe *p, struct report *r);
+	void (*free)(struct probe *p);
+};
+
+struct probe {
+	const struct probe_class *class;
+	struct session *session;
+	struct bpf_object *obj;		/* NULL: no source attached */
+	const struct source *source;
+	struct bpf_link *links[2 * SOURCE_PROGS];
+	size_t nlinks;
+	struct source_attempt *attempts;
+	size_t nattempts;
+	void *data;			/* the probe's own */
+};
+
+extern const struct probe_class *const probe_classes[];	/* NULL-ended; probes/list.c */
+
+/* --- what the engine gives to probes (session.c) --- */
+
+/* The process of a serial number; made when it is not known yet. Never NULL. */
+struct process;
+/* Map of the probe's object by name; -1 and an error when it has none. */
+int probe_map_fd(struct probe *p, const char *name);
+/* Entries for map `name` of this session: --limit, else `entries`. */
+uint32_t probe_limit(const struct probe *p, const char *name, uint32_t entries);
+
+#endif

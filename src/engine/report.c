@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The report's memory: an arena of blocks that only grows and goes at once. A request
+ * that does not fit what is left of the newest block gets a new one, of its own size when
+ * it is large. report.h promises memory or nothing: without memory we abort.
+ */
+#include "report.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "err.h"
+
+#define BLOCK_SIZE (64 * 1024)
+
+struct block {
+	struct block *next;
+	size_t used, size;
+	alignas(max_align_t) unsigned char bytes[];
+};
+
+static void *or_abort(void *memory, size_t size)
+{
+	if (memory)
+		return memory;
+	log_msg(LOG_ERROR, "out of memory: %zu bytes for the report", size);
+	abort();
+}
+
+static struct block *block_new(size_t size)
+{
+	struct block *b = or_abort(calloc(1, sizeof(*b) + size), size);
+
+	b->size = size;
+	return b;
+}
+
+struct report *report_new(void)
+{
+	return or_abort(calloc(1, sizeof(struct report)), sizeof(struct report));
+}
+
+void report_free(struct report *r)
+{
+	struct block *b, *next;
+
+	if (!r)
+		return;
+	for (b = r->arena; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	free(r);
+}
+
+void *report_alloc(struct report *r, size_t size)
+{
+	struct block *b = r->arena;
+	size_t rounded;
+	void *memory;
+
+	if (size > SIZE_MAX / 2)
+		or_abort(NULL, size);
+	rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	if (!b || b->size - b->used < rounded) {
+		b = block_new(rounded > BLOCK_SIZE / 4 ? rounded : BLOCK_SIZE);
+		if (b->size < BLOCK_SIZE && r->arena) {
+			/* One large request: the block in use keeps the rest of its room. */
+			struct block *head = r->arena;
+
+			b->next = head->next;
+			head->next = b;
+		} else {
+			b->next = r->arena;
+			r->arena = b;
+		}
+	}
+	memory = b->bytes + b->used;
+	b->used += rounded;
+	return memory;
+}
+
+char *report_printf(struct report *r, const char *fmt, ...)
+{
+	va_list args, again;
+	char *s;
+	int len;
+
+	va_start(args, fmt);
+	va_copy(again, args);
+	len = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	s = report_alloc(r, len < 0 ? 1 : (size_t)len + 1);
+	if (len >= 0)
+		vsnprintf(s, (size_t)len + 1, fmt, again);
+	va_end(again);
+	return s;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The trust block; see trust.h. Each kind of loss has its name and meaning here, once. */
+#include "trust.h"
+
+#include <bpf/bpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static const struct {
+	enum counter counter;
+	const char *name, *help;
+} losses[] = {
+	{ COUNTER_LOST_TARGET, "threads_not_followed", "no memory to follow a new thread" },
+	{ COUNTER_LOST_LEDGER, "threads_without_account", "no memory for a thread's account" },
+	{ COUNTER_LOST_BIRTH, "births_not_told", "ring full: a process may lack its parent and name" },
+	{ COUNTER_LOST_EXEC, "execs_not_told", "ring full: a process may show its former name" },
+	{ COUNTER_LOST_EXIT, "exits_not_told", "ring full: a process may lack its exit status" },
+	{ COUNTER_SPILLED_FINAL, "threads_in_totals_only",
+	  "ring full: a thread's account stands in the tree's totals, not in a row" },
+	{ COUNTER_SHARED_HIST, "percentiles_shared",
+	  "no histogram left: a thread's state has percentiles in the tree only" },
+	{ COUNTER_LOST_HIST, "percentiles_lost", "a histogram could not be handed back" },
+	{ COUNTER_OTHER_OBJECT, "objects_in_other", "object table full: times stand in the row other" },
+	{ COUNTER_LOST_NAME, "objects_unnamed", "name table full: an object is shown by number" },
+	{ COUNTER_OTHER_WAKER, "wakers_in_other", "waker table full: times stand in the row other" },
+	{ COUNTER_LOST_SYSCALLS, "syscalls_lost", "no memory for a thread's call counts" },
+	{ COUNTER_LOST_ERRNO, "errnos_lost", "errno table full: an error is counted without its errno" },
+	{ COUNTER_SPILLED_SYSCALLS, "syscalls_in_totals_only",
+	  "ring full: a thread's calls stand in the tree's totals, not in its process" },
+	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
+};
+
+#define NLOSSES (sizeof(losses) / sizeof(losses[0]))
+
+static void visit_programs(struct session *s, void (*visit)(struct bpf_prog_info *, void *), void *ctx)
+{
+	for (size_t i = 0; i <= s->nprobes; i++) {
+		struct probe *p = i < s->nprobes ? &s->probes[i] : &s->target;
+		struct bpf_program *prog;
+
+		if (!p->obj)
+			continue;
+		bpf_object__for_each_program(prog, p->obj) {
+			struct bpf_prog_info info = { 0 };
+			uint32_t len = sizeof(info);
+			int fd = bpf_program__fd(prog);
+
+			if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+				visit(&info, ctx);
+		}
+	}
+}
+
+static void add_misses(struct bpf_prog_info *info, void *ctx)
+{
+	*(uint64_t *)ctx += info->recursion_misses;
+}
+
+static void add_run_time(struct bpf_prog_info *info, void *ctx)
+{
+	*(uint64_t *)ctx += info->run_time_ns;
+}
+
+static void fill_lost(struct session *s, struct report *r)
+{
+	struct trust *t = &r->trust;
+
+	t->lost = report_alloc(r, (NLOSSES + 1) * sizeof(*t->lost));
+	for (size_t i = 0; i < NLOSSES; i++)
+		t->lost[t->nlost++] = (struct named_count){
+			losses[i].name, s->counters[losses[i].counter], losses[i].help,
+		};
+	t->lost[t->nlost] = (struct named_count){
+		.name = "recursion_missed",
+		.help = "an event came while its own program ran on that CPU",
+	};
+	visit_programs(s, add_misses, &t->lost[t->nlost++].count);
+	for (size_t i = 0; i < t->nlost; i++)
+		t->lost_total += t->lost[i].count;
+}
+
+static void fill_sources(struct session *s, struct report *r)
+{
+	struct trust *t = &r->trust;
+
+	t->sources = report_alloc(r, (s->nprobes + 1) * sizeof(*t->sources));
+	for (size_t i = 0; i <= s->nprobes; i++) {
+		const struct probe *p = i ? &s->probes[i - 1] : &s->target;
+
+		t->sources[t->nsources++] = (struct source_row){
+			.probe = p->class->name,
+			.chosen = p->source ? p->source->name : NULL,
+			.attempts = p->attempts,
+			.nattempts = p->nattempts,
+		};
+	}
+}
+
+static uint64_t map_bytes(struct session *s)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i <= s->nprobes; i++) {
+		struct probe *p = i < s->nprobes ? &s->probes[i] : &s->target;
+		struct bpf_map *map;
+
+		if (!p->obj)
+			continue;
+		bpf_object__for_each_map(map, p->obj) {
+			char path[64], line[128];
+			unsigned long long bytes;
+			FILE *f;
+
+			snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_map__fd(map));
+			f = fopen(path, "re");
+			while (f && fgets(line, sizeof(line), f))
+				if (sscanf(line, "memlock: %llu", &bytes) == 1)
+					total += bytes;
+			if (f)
+				fclose(f);
+		}
+	}
+	return total;
+}
+
+static void fill_self(struct session *s, struct report *r)
+{
+	struct trust *t = &r->trust;
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	t->self_cpu_ns = ((uint64_t)ru.ru_utime.tv_sec + (uint64_t)ru.ru_stime.tv_sec) * 1000000000 +
+			 ((uint64_t)ru.ru_utime.tv_usec + (uint64_t)ru.ru_stime.tv_usec) * 1000;
+	t->self_rss_peak_bytes = (uint64_t)ru.ru_maxrss * 1024;
+	t->self_start_ns = s->start_ns - s->begin_ns;
+	if (s->stop_ns && r->now_ns > s->stop_ns)
+		t->self_stop_ns = r->now_ns - s->stop_ns;
+	if (!r->final)
+		return;
+	t->self_map_bytes = map_bytes(s);
+	visit_programs(s, add_run_time, &t->self_bpf_ns);
+}
+
+void trust_fill(struct session *s, struct report *r)
+{
+	const struct account *a = &r->ledger.tree;
+	struct trust *t = &r->trust;
+
+	if (a->lifetime_ns)
+		t->accounted_percent = 100.0 * (1.0 - (double)a->residual_ns / (double)a->lifetime_ns);
+	fill_sources(s, r);
+	fill_lost(s, r);
+	fill_self(s, r);
+	t->notes = report_alloc(r, (s->nnotes + 1) * sizeof(*t->notes));
+	for (size_t i = 0; i < s->nnotes; i++)
+		t->notes[t->nnotes++] = s->notes[i];
+}
