@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dwell: from the command line to the command. The options are parsed here once, errors
- * are printed here once: a command returns its exit code, having set the error before.
+ * are printed here once: a command returns its exit code, having set the error before. One
+ * that went on after an error and has told of it calls err_clear().
  */
 #include <fcntl.h>
 #include <locale.h>
@@ -70,13 +71,16 @@ static int dispatch(struct options *o)
 	return code;
 }
 
-/* A descriptor 0, 1 or 2 that is closed would become a file of ours, and be printed to. */
+/*
+ * A descriptor 0, 1 or 2 that is closed would become a file of ours, and be printed to.
+ * The command still finds it closed: what we put there goes away at its exec.
+ */
 static void fill_stdio(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);

@@ -243,8 +243,9 @@ static int refuse_command(const char *word)
 		suggestion_try(&s, command_table[i].name);
 	if (s.best)
 		return refuse("unknown command '%s'; did you mean '%s'?", word, s.best);
+	err_set(0, "unknown command '%s'", word);
 	err_hint("to run a program: dwell run -- %s", word);
-	return refuse("unknown command '%s'", word);
+	return -EINVAL;
 }
 
 /* What belongs together. */

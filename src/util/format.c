@@ -22,7 +22,7 @@ static char *three_digits(char *buf, double value, const char *unit)
 
 char *format_duration(char buf[FORMAT_LEN], uint64_t ns, bool utf8)
 {
-	uint64_t s = (ns + NS_PER_S / 2) / NS_PER_S;
+	uint64_t s = ns / NS_PER_S + (ns % NS_PER_S >= NS_PER_S / 2);
 
 	if (!ns)
 		snprintf(buf, FORMAT_LEN, "0");
@@ -92,6 +92,8 @@ char *format_share(char buf[FORMAT_LEN], uint64_t part, uint64_t whole)
 		snprintf(buf, FORMAT_LEN, "100 %%");
 	else if (part && percent < 0.05)
 		snprintf(buf, FORMAT_LEN, "<0.1 %%");
+	else if (percent >= 99.95 && part < whole)
+		snprintf(buf, FORMAT_LEN, ">99.9 %%");
 	else
 		snprintf(buf, FORMAT_LEN, "%.1f %%", percent);
 	return buf;
