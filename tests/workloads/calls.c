@@ -125,7 +125,8 @@ static void run_threads(void)
 
 static void run_children(char *self)
 {
-	char *argv[] = { self, "end", NULL };
+	static char part[] = "end";
+	char *argv[] = { self, part, NULL };
 
 	for (int i = 0; i < 2; i++) {
 		pid_t pid = (pid_t)must(fork(), "fork");

@@ -191,7 +191,8 @@ static void shape_leader_exit(long n)
 
 static void *exec_self(void *unused)
 {
-	char *argv[] = { args[0], "exec_end", NULL };
+	static char shape[] = "exec_end";
+	char *argv[] = { args[0], shape, NULL };
 
 	(void)unused;
 	say_u64("follower", (uint64_t)tid_self());

@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+`dwell run` behaves as if it were not there: exit code, death by signal, stdin, stdout and
+stderr byte for byte, environment, directory, umask, signal dispositions and mask,
+descriptors, capabilities. Truth is the same command without dwell.
+"""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from tap import main, skip, test
+
+QUIET = [lib.DWELL, "run", "-q", "--"]
+
+
+def both(cmd, binary=True, **kw):
+    """The command alone and under dwell; both CompletedProcess."""
+    kw.setdefault("stdin", subprocess.DEVNULL)
+    kw.setdefault("timeout", 30)
+    alone = subprocess.run(cmd, capture_output=True, text=not binary, check=False, **kw)
+    under = subprocess.run(QUIET + cmd, capture_output=True, text=not binary, check=False, **kw)
+    return alone, under
+
+
+def same(cmd, **kw):
+    """Both are alike in every way that the caller can see; returns the one under dwell."""
+    alone, under = both(cmd, **kw)
+    assert under.returncode == alone.returncode, (under.returncode, alone.returncode, under.stderr)
+    assert under.stdout == alone.stdout, (under.stdout, alone.stdout)
+    assert under.stderr == alone.stderr, (under.stderr, alone.stderr)
+    return under
+
+
+@test
+def exit_codes():
+    for code in (0, 1, 2, 42, 124, 125, 126, 127, 128, 255):
+        assert same(["/bin/sh", "-c", f"exit {code}"]).returncode == code
+
+
+def dies(sig):
+    def check():
+        done = same(["/bin/sh", "-c", f"kill -{sig.value} $$"])
+        assert done.returncode == -sig, f"wait status of dwell: {done.returncode}"
+    test(check, name=f"death by {sig.name} passes through")
+
+
+for _sig in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGSEGV, signal.SIGABRT,
+             signal.SIGHUP, signal.SIGPIPE, signal.SIGUSR1, signal.SIGRTMIN):
+    dies(_sig)
+
+
+@test
+def dwell_leaves_no_core_file():
+    with tempfile.TemporaryDirectory(prefix="dwell-core-") as d:
+        done = subprocess.run(["/bin/sh", "-c", f"ulimit -c unlimited; exec {' '.join(QUIET)} "
+                               "/bin/sh -c 'ulimit -c 0; kill -SEGV $$'"], cwd=d,
+                              capture_output=True, timeout=30, check=False)
+        assert done.returncode == -signal.SIGSEGV, done
+        assert not os.listdir(d), os.listdir(d)
+
+
+@test
+def not_found_is_127():
+    for cmd in ("no-such-command-here", "/no/such/file"):
+        done = lib.dwell("run", "--", cmd)
+        assert done.returncode == 127 and cmd in done.stderr, done
+
+
+@test
+def not_executable_is_126():
+    with tempfile.NamedTemporaryFile(prefix="dwell-plain-") as f:
+        done = lib.dwell("run", "--", f.name)
+        assert done.returncode == 126 and f.name in done.stderr, done
+    done = lib.dwell("run", "--", "/etc")
+    assert done.returncode == 126, done
+
+
+@test
+def a_script_without_an_interpreter_line_runs_as_in_a_shell():
+    with tempfile.TemporaryDirectory(prefix="dwell-script-") as d:
+        path = d + "/script"
+        with open(path, "w", encoding="ascii") as f:
+            f.write("echo ran; exit 9\n")
+        os.chmod(path, 0o755)
+        done = lib.dwell("run", "-q", "--", path)
+        # execvp runs it by sh; the other right answer is 126 (ENOEXEC)
+        assert (done.returncode, done.stdout) in ((9, "ran\n"), (126, "")), done
+
+
+@test
+def the_path_is_searched():
+    with tempfile.TemporaryDirectory(prefix="dwell-path-") as d:
+        os.symlink("/bin/echo", d + "/only-here")
+        done = same(["only-here", "x"], env={"PATH": d})
+        assert done.stdout == b"x\n"
+
+
+@test
+def stdin_and_stdout_byte_for_byte():
+    data = bytes(range(256)) * 40000        # 10 MB, all bytes
+    done = same(["cat"], stdin=None, input=data)
+    assert done.stdout == data
+
+
+@test
+def stderr_byte_for_byte():
+    data = os.urandom(300000)
+    done = same(["/bin/sh", "-c", "cat >&2"], stdin=None, input=data)
+    assert done.stderr == data
+
+
+@test
+def closed_descriptors_stay_closed():
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        with tempfile.NamedTemporaryFile("r", prefix="dwell-fds-") as f:
+            seen = []
+            for prefix in ("", " ".join(QUIET) + " "):
+                subprocess.run(["/bin/sh", "-c", f"exec {prefix}/bin/sh -c 'ls -l /proc/$$/fd | "
+                                f"grep -o \"[0-9]* ->\" > {f.name}' {closed}"], timeout=30,
+                               stdin=subprocess.DEVNULL, capture_output=True, check=False)
+                with open(f.name, encoding="ascii") as seen_file:
+                    seen.append(seen_file.read())
+            assert seen[0] == seen[1] != "", f"{closed}: {seen}"
+
+
+@test
+def environment_directory_umask():
+    with tempfile.TemporaryDirectory(prefix="dwell-env-") as d:
+        env = {"PATH": os.environ["PATH"], "ODD": "a=b \n'\"", "EMPTY": ""}
+        same(["env", "-0"], env=env)
+        same(["pwd"], cwd=d)
+        same(["/bin/sh", "-c", "umask"], preexec_fn=lambda: os.umask(0o137))
+        same(["/bin/sh", "-c", "ulimit -a"], binary=False)
+        same(["nice"], preexec_fn=lambda: os.nice(3))
+        same(["grep", "Cpus_allowed:", "/proc/self/status"])
+
+
+@test
+def arguments_as_they_are():
+    same(["printf", "[%s]", "a b", "", "--json", "-q", "--", "*", "\xff".encode("latin-1")])
+
+
+def status_lines(*fields):
+    """The lines of /proc/self/status that say what a process got from its parent."""
+    return ["grep", "-E", "^(" + "|".join(fields) + "):", "/proc/self/status"]
+
+
+@test
+def signal_mask_and_ignored_signals():
+    same(status_lines("SigBlk", "SigIgn", "SigCgt"))
+
+    def odd():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2, signal.SIGINT, signal.SIGCHLD])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    done = same(status_lines("SigBlk", "SigIgn", "SigCgt"), preexec_fn=odd, restore_signals=False)
+    blocked = int(done.stdout.split()[1], 16)
+    assert blocked >> signal.SIGUSR2 - 1 & 1 and blocked >> signal.SIGINT - 1 & 1, done.stdout
+
+
+@test
+def no_descriptor_of_dwells():
+    same(["ls", "/proc/self/fd"])
+    with tempfile.TemporaryFile() as f:
+        same(["ls", "/proc/self/fd"], pass_fds=[f.fileno()])
+
+
+@test
+def no_descriptor_with_a_report_either():
+    with tempfile.TemporaryDirectory(prefix="dwell-fd-") as d:
+        alone = subprocess.run(["ls", "/proc/self/fd"], capture_output=True, check=True,
+                               stdin=subprocess.DEVNULL)
+        under = lib.dwell("run", "-q", "--out", d + "/r", "--stats", d + "/s", "--",
+                          "ls", "/proc/self/fd", binary=True)
+        assert under.stdout == alone.stdout, (under, alone)
+
+
+@test
+def capabilities_and_ids():
+    same(status_lines("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb",
+                      "NoNewPrivs", "Seccomp"))
+
+
+@test
+def process_group_and_session():
+    """CMD is in dwell's process group and session, as a shell's job would be."""
+    done = subprocess.run(QUIET + ["/bin/sh", "-c", "ps -o pgid=,sid= -p $$; ps -o pgid=,sid= -p $PPID"],
+                          capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        skip("no ps")
+    ours, dwells = done.stdout.split("\n")[:2]
+    assert ours.split()[1] == dwells.split()[1], done.stdout
+
+
+@test
+def a_closed_reader_is_the_commands_business():
+    """`dwell run -- yes | head -1`: yes dies of SIGPIPE, and so does dwell."""
+    alone, under = (subprocess.run(["/bin/bash", "-c", f"{prefix} yes | head -n 1; "
+                                    "echo ${PIPESTATUS[0]}"], capture_output=True, timeout=30,
+                                   check=False) for prefix in ("", " ".join(QUIET)))
+    assert alone.stdout == under.stdout, (alone, under)
+
+
+main()

@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Who woke whom: a sleeper that one known thread wakes a known number of times, through a
+futex, a pipe, a signal; and one that only the timer wakes.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from tap import main, test
+
+N = 40
+
+
+def wakers_of(result, state):
+    rows = [w for w in result.ledger()["wakers"]
+            if w["tid"] == result.truth["sleeper"] and w["state"] == state]
+    return sorted(rows, key=lambda w: -w["count"])
+
+
+def woken_by_thread(how, state, opts=()):
+    result = lib.run([lib.workload("wakers"), how, N], *opts)
+    fact = result.truth
+    assert fact["blocks"] >= N * 0.9, f"the workload did not get its sleeper to sleep: {fact}"
+    rows = wakers_of(result, state)
+    ours = [w for w in rows if w["waker"] == "thread" and w["waker_tid"] == fact["waker"]]
+    assert len(ours) == 1, rows
+    assert ours[0]["count"] == fact["blocks"], f"{rows}, {fact['blocks']} blocks"
+    assert sum(w["count"] for w in rows) == fact["blocks"], rows
+    assert ours[0]["pid"] == fact["pid"], ours
+    lib.near(ours[0]["ns"], fact["blocked_ns"], 0.01, 5 * lib.US * fact["blocks"], "time ended by it")
+
+
+def add(how, state):
+    test(lambda: woken_by_thread(how, state), name=f"a thread wakes by {how}")
+    test(lambda: woken_by_thread(how, state, ("--source", "ledger=raw_tp")),
+         name=f"a thread wakes by {how} (raw_tp)")
+
+
+for _how, _state in (("futex", "futex"), ("pipe", "pipe"), ("signal", "signal")):
+    add(_how, _state)
+
+
+@test
+def the_timer_wakes_a_sleeper():
+    result = lib.run([lib.workload("wakers"), "timer", N])
+    rows = wakers_of(result, "sleep")
+    assert len(rows) == 1 and rows[0]["waker"] == "timer", rows
+    assert rows[0]["count"] == result.truth["blocks"] == N, f"{rows}, {result.truth['blocks']}"
+    assert not rows[0].get("waker_tid"), f"a bystander is blamed: {rows[0]}"
+
+
+main()

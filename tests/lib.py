@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+What the tests share: starting dwell and workloads, reading their truth and dwell's
+report, and comparing them. Bounds are those of the project's specification; where truth
+is a clock, the workload measured it itself.
+"""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+from tap import skip
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("DWELL_BUILD", os.path.join(ROOT, "build"))
+DWELL = os.path.join(BUILD, "dwell")
+EXIT_SKIP = 77
+BLOCKED = ("disk", "page_fault", "futex", "pipe", "socket", "poll", "sleep", "child", "signal",
+           "ipc", "tty", "io_uring", "kernel_lock", "stopped", "other")
+STATES = ("on_cpu", "runqueue", "preempted") + BLOCKED
+
+US = 1000
+MS = 1000 * US
+
+
+def workload(name):
+    return os.path.join(BUILD, "tests", "workloads", name)
+
+
+def need(program):
+    """Path of a program that the test cannot do without."""
+    path = shutil.which(program)
+    if not path:
+        skip(f"{program} is not installed")
+    return path
+
+
+def truth(text):
+    """key=value lines: numbers as int, comma lists of numbers as lists."""
+    facts = {}
+    for line in text.splitlines():
+        key, equals, value = line.partition("=")
+        if not equals:
+            continue
+        if key.endswith("each"):
+            facts[key] = [int(v) for v in value.split(",") if v]
+        else:
+            facts[key] = int(value) if value.lstrip("-").isdigit() else value
+    return facts
+
+
+class Run:
+    """One dwell that has ended: how, what it wrote, and its report."""
+
+    def __init__(self, done, records):
+        self.rc = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr
+        self.records = records
+        self.summary = records[-1] if records and records[-1].get("kind") == "summary" else None
+        self.truth = truth(self.out) if isinstance(self.out, str) else {}
+
+    def ledger(self):
+        assert self.summary, f"no summary; stderr: {self.err}"
+        assert self.summary.get("ledger"), f"no ledger; {self.summary['trust']}; {self.err}"
+        return self.summary["ledger"]
+
+    def processes(self):
+        return self.ledger()["processes"]
+
+    def process(self, pid):
+        rows = [p for p in self.processes() if p["pid"] == pid]
+        assert len(rows) == 1, f"{len(rows)} rows for pid {pid}: {[p['pid'] for p in self.processes()]}"
+        return rows[0]
+
+    def state(self, pid, name):
+        return state_of(self.process(pid), name)
+
+    def calls(self):
+        return self.summary["syscalls"]["calls"]
+
+    def reconcile(self, name):
+        return self.summary["trust"]["reconcile"][name]
+
+
+def state_of(row, name):
+    """A row's state; one that never was may be left out."""
+    empty = {"ns": 0, "count": 0, "max_ns": 0, "p50_ns": 0, "p95_ns": 0, "p99_ns": 0}
+    return row["states"].get(name, empty)
+
+
+def read_records(path):
+    with open(path, encoding="utf-8", errors="surrogateescape") as f:
+        return [json.loads(line) for line in f]
+
+
+def dwell(*args, timeout=60, binary=False, **kw):
+    """Runs dwell as it is; the caller names every argument."""
+    kw.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([DWELL, *map(str, args)], capture_output=True, text=not binary,
+                          timeout=timeout, **kw)
+
+
+def run(cmd, *opts, timeout=60, check=True, **kw):
+    """dwell run --out FILE OPTS -- CMD; checks that the run keeps its promises."""
+    with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
+        path = os.path.join(d, "report.jsonl")
+        done = dwell("run", "--quiet", "--out", path, *opts, "--", *map(str, cmd),
+                     timeout=timeout, **kw)
+        if done.returncode == EXIT_SKIP:
+            skip(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "workload")
+        assert os.path.exists(path), f"no report; exit {done.returncode}; stderr: {done.stderr}"
+        result = Run(done, read_records(path))
+    if check:
+        check_promises(result)
+    return result
+
+
+def check_promises(result):
+    """What holds in every run: nothing lost, every reconciliation in its bound, sums."""
+    trust = result.summary["trust"]
+    lost = {k: v for k, v in trust["lost"].items() if v}
+    assert not lost, f"lost: {lost}"
+    broken = {k: v for k, v in trust["reconcile"].items() if not v["ok"]}
+    assert not broken, f"reconcile: {broken}"
+    check_sums(result.ledger())
+
+
+def check_sums(ledger):
+    """States and residual add up to the lifetime, processes to the tree."""
+    rows = [("tree", ledger)] + [(f"pid {p['pid']}", p) for p in ledger["processes"]]
+    for name, row in rows:
+        total = sum(s["ns"] for s in row["states"].values()) + row["residual_ns"]
+        assert total == row["lifetime_ns"], f"{name}: {total} of {row['lifetime_ns']} ns"
+        assert set(row["states"]) <= set(STATES), f"{name}: {sorted(row['states'])}"
+    total = sum(p["lifetime_ns"] for p in ledger["processes"])
+    if not ledger.get("processes_cut"):
+        assert total == ledger["lifetime_ns"], f"processes {total}, tree {ledger['lifetime_ns']}"
+
+
+def near(ours, theirs, relative, absolute, what):
+    """Fails unless |ours - theirs| <= relative * theirs or <= absolute."""
+    off = abs(ours - theirs)
+    bound = max(relative * abs(theirs), absolute)
+    assert off <= bound, f"{what}: {ours}, truth {theirs}, off {ours - theirs}, bound {bound:.0f}"
+
+
+def exit_of(status):
+    """(code, signal) of a wait status."""
+    if os.WIFSIGNALED(status):
+        return None, os.WTERMSIG(status)
+    return os.WEXITSTATUS(status), None
+
+
+def rank(values, percent):
+    """Nearest-rank percentile."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
