@@ -181,7 +181,7 @@ def ctrl_z_stops_both_and_fg_continues():
 def a_stop_of_dwell_alone_and_cont():
     """kill -TSTP dwell: the command stops too, CONT continues both."""
     p = start("/bin/sh", "-c", "echo ready; i=0; while [ $i -lt 20 ]; do i=$((i+1)); sleep 0.05; done; "
-              "exit 8", start_new_session=True)
+              "exit 8", process_group=0)     # not an orphaned group: those cannot be stopped
     os.kill(p.pid, signal.SIGTSTP)
     wait_for_state(p.pid, "T")
     os.kill(p.pid, signal.SIGCONT)
