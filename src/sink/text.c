@@ -77,11 +77,13 @@ static void print_title(FILE *f, const struct report *r, const struct text_style
 	exit_text(r, how, sizeof(how));
 	count_text(processes, sizeof(processes), r->processes_born, "process", "processes");
 	count_text(threads, sizeof(threads), r->threads_born, "thread", "threads");
-	snprintf(rest, sizeof(rest), "%s%s, %s", dot, processes, threads);
+	rest[0] = '\0';
+	if (r->processes_born)
+		snprintf(rest, sizeof(rest), "%s%s, %s", dot, processes, threads);
 	format_duration(wall, r->wall_ns, style->utf8);
 	room = text_width(style) - format_columns(rest) -
 	       (int)(2 * (size_t)format_columns(dot) + (size_t)format_columns(wall) + strlen(how));
-	if (room < 12) {
+	if (room < 12 && *rest) {
 		/* a narrow screen: the counts go on a line of their own */
 		snprintf(rest, sizeof(rest), "\n%s, %s", processes, threads);
 		room = text_width(style) - 2 * format_columns(dot) - format_columns(wall) -
@@ -415,6 +417,8 @@ void text_report(FILE *f, const struct report *r, const struct text_style *style
 		print_objects(f, r, style);
 		print_processes(f, r, style);
 		print_commands(f, r, style);
+	} else {
+		text_usage(f, r, style);
 	}
 	if (r->syscalls.present)
 		print_syscalls(f, r, style);

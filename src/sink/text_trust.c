@@ -226,15 +226,44 @@ static void print_cost(FILE *f, const struct trust *t, const struct text_style *
 	line_close(&l);
 }
 
+/* Without a ledger: what the kernel's own accounting of the command tells. */
+void text_usage(FILE *f, const struct report *r, const struct text_style *style)
+{
+	const struct usage *u = &r->usage;
+	char a[FORMAT_LEN], b[FORMAT_LEN];
+	struct line l;
+
+	if (!u->present || !line_open(&l))
+		return;
+	fprintf(l.f, "%s user and %s system CPU time,",
+		format_duration(a, u->user_ns, style->utf8),
+		format_duration(b, u->system_ns, style->utf8));
+	fprintf(l.f, " %s peak memory,", format_bytes(a, u->max_rss_kb * 1024));
+	fprintf(l.f, " %s minor and %s major page faults,", format_count(a, u->minor_faults),
+		format_count(b, u->major_faults));
+	fprintf(l.f, " %s voluntary and %s involuntary switches,", format_count(a, u->voluntary),
+		format_count(b, u->involuntary));
+	fprintf(l.f, " %s read from and %s written to disks", format_bytes(a, u->blocks_in * 512),
+		format_bytes(b, u->blocks_out * 512));
+	fputc('\n', f);
+	text_paragraph(f, style, "usage", COLOR_BOLD, COLOR_NONE, line_text(&l));
+	line_close(&l);
+}
+
 void text_trust(FILE *f, const struct report *r, const struct text_style *style)
 {
 	const struct trust *t = &r->trust;
+	struct line block;
 
-	fputc('\n', f);
-	print_calm(f, r, style);
-	print_broken(f, t, style);
-	print_lost(f, t, style);
+	if (!line_open(&block))
+		return;
+	print_calm(block.f, r, style);
+	print_broken(block.f, t, style);
+	print_lost(block.f, t, style);
 	for (size_t i = 0; i < t->nnotes; i++)
-		text_paragraph(f, style, "note", COLOR_YELLOW, COLOR_NONE, t->notes[i]);
-	print_cost(f, t, style);
+		text_paragraph(block.f, style, "note", COLOR_YELLOW, COLOR_NONE, t->notes[i]);
+	print_cost(block.f, t, style);
+	if (*line_text(&block))
+		fprintf(f, "\n%s", line_text(&block));
+	line_close(&block);
 }
