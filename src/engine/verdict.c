@@ -182,8 +182,8 @@ static const char *const waiting_for[LEDGER_STATES] = {
 };
 
 static const char *const idle_words[LEDGER_STATES] = {
-	[STATE_FUTEX] = "parked on a futex, as threads without work are",
-	[STATE_POLL] = "waiting for events (poll)",
+	[STATE_FUTEX] = "parked on a futex as threads without work are",
+	[STATE_POLL] = "waiting for events in poll",
 	[STATE_SLEEP] = "sleeping",
 	[STATE_CHILD] = "waiting for children",
 	[STATE_SIGNAL] = "waiting for a signal",
@@ -369,13 +369,13 @@ static void tell_idle(struct judge *j)
 	put_share(j->out, j->busy_ns, j->r->wall_ns);
 	fputs(" of ", j->out);
 	put_duration(j->out, j->r->wall_ns);
-	fprintf(j->out, "; the longest was %s: ", idle_words[g->state]);
+	fprintf(j->out, "; most of all it was %s (", idle_words[g->state]);
 	put_duration(j->out, g->ns);
 	fputs(" of thread time", j->out);
 	if (g->state == STATE_FUTEX)
 		fprintf(j->out, " in %llu thread%s", (unsigned long long)g->count,
 			g->count == 1 ? "" : "s");
-	fputc('.', j->out);
+	fputs(").", j->out);
 }
 
 static bool is_large(const struct judge *j, const struct group *g)
