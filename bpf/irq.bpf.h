@@ -5,7 +5,7 @@
  * The preempt count tells, a per-CPU variable on x86. A kernel without KALLSYMS_ALL gives
  * no address for it; but this CPU's runqueue, found through current, lies in the same
  * per-CPU section, and BTF says how far apart the two are. User space works that out
- * (engine/percpu.c) and sets preempt_count_delta; 0 when it cannot.
+ * (engine/kernel_btf.c) and sets preempt_count_delta; 0 when it cannot.
  */
 #ifndef DWELL_IRQ_BPF_H
 #define DWELL_IRQ_BPF_H

@@ -31,9 +31,13 @@ struct {
 
 #define PID_LEVELS 32 /* MAX_PID_NS_LEVEL, include/linux/pid_namespace.h */
 
-/* The number of `pid` in dwell's PID namespace, 0 when it has none there. */
-static __u32 pid_seen(struct pid *pid)
+/*
+ * The number of a struct pid in dwell's PID namespace, 0 when it has none there. Global,
+ * so that the verifier walks the loop once and not at each call.
+ */
+__noinline int pid_seen(__u64 address)
 {
+	struct pid *pid = (void *)address;
 	struct upid *upid = (void *)pid + bpf_core_field_offset(struct pid, numbers);
 	__u32 level = BPF_CORE_READ(pid, level);
 
@@ -49,12 +53,12 @@ static __u32 pid_seen(struct pid *pid)
 
 static __always_inline __u32 tid_seen(task_ref task)
 {
-	return pid_seen(TASK_READ(task, thread_pid));
+	return pid_seen((__u64)BPF_CORE_READ(task, thread_pid));
 }
 
 static __always_inline __u32 tgid_seen(task_ref task)
 {
-	return pid_seen(BPF_CORE_READ(task, group_leader, thread_pid));
+	return pid_seen((__u64)BPF_CORE_READ(task, group_leader, thread_pid));
 }
 
 static __always_inline void tell_birth(const struct target *t, task_ref task,
@@ -68,8 +72,8 @@ static __always_inline void tell_birth(const struct target *t, task_ref task,
 	}
 	e->head = (struct event_head){ .kind = EVENT_BIRTH, .who = *t };
 	e->parent_proc_id = parent ? parent->proc_id : 0;
-	e->ppid = parent ? parent->pid : pid_seen(BPF_CORE_READ(task, real_parent, group_leader,
-								thread_pid));
+	e->ppid = parent ? parent->pid :
+			   pid_seen((__u64)BPF_CORE_READ(task, real_parent, group_leader, thread_pid));
 	bpf_probe_read_kernel(e->comm, sizeof(e->comm), &task->comm);
 	event_submit(e);
 }
@@ -103,7 +107,7 @@ static __always_inline bool take_launcher(void)
 	struct control *c = bpf_map_lookup_elem(&control, &zero);
 
 	if (!c || !c->launcher_tid ||
-	    pid_seen(bpf_get_current_task_btf()->thread_pid) != c->launcher_tid)
+	    (__u32)pid_seen((__u64)BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid)) != c->launcher_tid)
 		return false;
 	c->launcher_tid = 0;
 	return true;
@@ -150,7 +154,7 @@ int BPF_PROG(target_exec, struct task_struct *task)
 	if (!t)
 		return 0;
 	old_tid = t->tid;
-	t->tid = pid_seen(bpf_get_current_task_btf()->thread_pid);
+	t->tid = pid_seen((__u64)BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid));
 	t->flags &= ~TARGET_PREEXEC;
 	counter_add(COUNTER_EXECS);
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);

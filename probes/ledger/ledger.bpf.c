@@ -120,7 +120,8 @@ static __always_inline struct ledger_thread *account_of(task_ref task)
 
 /* ---- histograms ---- */
 
-static __noinline __u32 hist_take(void)
+/* Functions that are not static are checked once by the verifier, not at each call. */
+__noinline int hist_take(void)
 {
 	__u32 block;
 
@@ -187,7 +188,7 @@ static __always_inline __u64 move(struct ledger_thread *l, __u32 as, __u32 to, _
 
 /* ---- objects ---- */
 
-static __noinline int object_flush(struct object_stat *o)
+__noinline int object_flush(struct object_stat *o)
 {
 	struct ledger_stat *s, zero = {};
 	struct ledger_other *other;
@@ -303,7 +304,8 @@ static __always_inline __u32 cause_of(struct ledger_thread *l, struct task_struc
 	return call_cause(task, key, file, iowait);
 }
 
-static __always_inline __u32 block(struct ledger_thread *l, struct task_struct *task, __u32 ts)
+static __always_inline __u32 block_task(struct ledger_thread *l, struct task_struct *task,
+					__u32 ts)
 {
 	struct object_key key = {};
 	struct file *file = NULL;
@@ -314,6 +316,12 @@ static __always_inline __u32 block(struct ledger_thread *l, struct task_struct *
 		l->object = object_slot(l, &key, file);
 	}
 	return state;
+}
+
+/* At a switch the thread that leaves is still current. */
+__noinline int block_current(struct ledger_thread *l, __u32 ts)
+{
+	return l ? block_task(l, bpf_get_current_task_btf(), ts) : STATE_OTHER;
 }
 
 /* ---- births and ends ---- */
@@ -336,7 +344,8 @@ static __always_inline struct ledger_thread *account_open(task_ref task, struct 
 		return NULL;
 	}
 	l->who = *t;
-	l->since_ns = t->born_ns;
+	/* a thread that we saw born has not run yet: all since its start is waiting to run */
+	l->since_ns = t->flags & TARGET_ATTACHED ? t->born_ns : t->start_ns;
 	for (int i = 0; i < LEDGER_STATES; i++)
 		l->hist[i] = HIST_UNASKED;
 	return l;
@@ -356,7 +365,7 @@ int BPF_PROG(ledger_newtask, struct task_struct *task)
 	return 0;
 }
 
-static __noinline int spill(struct ledger_thread *l, __u64 now)
+__noinline int spill(struct ledger_thread *l, __u64 now)
 {
 	struct ledger_spill *s;
 	__u32 zero = 0;
@@ -440,16 +449,17 @@ static __always_inline void switch_out(struct ledger_thread *l, struct task_stru
 	if (preempt || ts == TASK_RUNNING) {
 		to = STATE_PREEMPTED;
 	} else {
-		to = ts & TASK_WAKING ? STATE_RUNQUEUE : block(l, task, ts);
+		to = ts & TASK_WAKING ? STATE_RUNQUEUE : block_current(l, ts);
 		l->voluntary++;
 	}
 	l->switches++;
 	move(l, STATE_ON_CPU, to, now);
 }
 
-static __always_inline void switch_in(struct ledger_thread *l, __u64 now)
+static __always_inline void switch_in(struct ledger_thread *l, bool from_idle, __u64 now)
 {
 	__u32 as = l->state;
+	__u64 ns;
 
 	/*
 	 * Woken while it was on its way off the CPU: sched_waking came before the switch, so
@@ -463,7 +473,9 @@ static __always_inline void switch_in(struct ledger_thread *l, __u64 now)
 			object_add(l, now - l->since_ns);
 		l->object = 0;
 	}
-	move(l, as, STATE_ON_CPU, now);
+	ns = move(l, as, STATE_ON_CPU, now);
+	if (from_idle && as == STATE_RUNQUEUE)
+		l->idle_wake_ns += ns;
 }
 
 SEC_TP("sched_switch")
@@ -482,13 +494,13 @@ int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_
 	}
 	l = account_of(next);
 	if (l)
-		switch_in(l, now ? now : bpf_ktime_get_ns());
+		switch_in(l, prev->pid == 0, now ? now : bpf_ktime_get_ns());
 	return 0;
 }
 
 /* ---- who woke ---- */
 
-static __noinline int waker_flush(struct waker_stat *w)
+__noinline int waker_flush(struct waker_stat *w)
 {
 	struct waker_sum *s, zero = {};
 	struct ledger_other *other;
@@ -515,7 +527,7 @@ static __noinline int waker_flush(struct waker_stat *w)
 }
 
 /* A waker that need not be a target is remembered by name, under its global tid. */
-static __noinline int waker_named(__u32 tid)
+__noinline int waker_named(__u32 tid)
 {
 	struct target *t = target_current();
 	struct waker_name name = { .tid = tid, .pid = bpf_get_current_pid_tgid() >> 32 };
@@ -676,7 +688,7 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	else if (ts == TASK_RUNNING || (ts & TASK_WAKING))
 		l->state = STATE_RUNQUEUE;
 	else
-		l->state = block(l, task, ts);
+		l->state = block_task(l, task, ts);
 	return 0;
 }
 

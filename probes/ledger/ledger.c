@@ -17,7 +17,7 @@
 
 #include "causes.h"
 #include "err.h"
-#include "percpu.h"
+#include "kernel_btf.h"
 #include "summary_shape.h"
 
 extern const unsigned char ledger_bpf_start[], ledger_bpf_end[];
@@ -33,7 +33,7 @@ static const struct source ledger_sources[] = {
 	{ 0 },
 };
 
-#define HIST_BLOCKS 8192
+#define HIST_BLOCKS 4096
 
 static int set_constant(struct bpf_object *obj, const char *section, const void *value, size_t size)
 {
@@ -47,7 +47,7 @@ static int ledger_configure(struct probe *p, struct bpf_object *obj)
 {
 	struct bpf_map *hists = bpf_object__find_map_by_name(obj, "ledger_hists");
 	uint32_t blocks = LEDGER_STATES + probe_limit(p, "ledger_hists", HIST_BLOCKS);
-	long long delta = percpu_preempt_delta();
+	long long delta = kernel_btf_preempt_delta();
 	struct cause_table causes;
 	int err;
 

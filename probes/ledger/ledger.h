@@ -110,6 +110,13 @@ struct ledger_thread {
 	__u64 since_ns;		/* when the present state began */
 	__u64 woken_ns;		/* last wake that found the thread still on its CPU */
 	__u64 lock;		/* kernel lock being waited for, from contention_begin */
+	/*
+	 * Time on the runqueue of a CPU that was idle until this thread came. The kernel
+	 * charges part of it to the thread: a wakeup that makes the CPU reschedule keeps
+	 * __schedule() from reading the clock again (rq_clock_skip_update), so
+	 * sum_exec_runtime starts at the enqueue, before the CPU has left its idle state.
+	 */
+	__u64 idle_wake_ns;
 	__u64 base_exec_ns;	/* sum_exec_runtime when the account began */
 	__u64 base_switches;	/* nvcsw + nivcsw, ditto */
 	__u64 base_utime_ns, base_stime_ns;

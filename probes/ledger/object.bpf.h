@@ -111,16 +111,17 @@ static __always_inline __u32 file_cause(struct file *file, __u32 state, struct o
 struct path_walk {
 	struct dentry *dentry;
 	struct mount *mnt;
-	struct object_name *name;
 	__u32 len;
 };
 
-static __always_inline int path_step(struct path_walk *w)
+/* One step from a directory entry to its parent, across mounts; 1 ends the walk. */
+static long path_step(__u32 i, struct path_walk *w)
 {
 	struct dentry *dentry = w->dentry, *parent, *root;
 	struct mount *mnt = w->mnt, *up;
+	struct object_name *name;
 	const unsigned char *text;
-	__u32 len = w->len;
+	__u32 len = w->len, zero = 0;
 	long n;
 
 	parent = BPF_CORE_READ(dentry, d_parent);
@@ -133,10 +134,11 @@ static __always_inline int path_step(struct path_walk *w)
 		w->mnt = up;
 		return 0;
 	}
-	if (len >= OBJECT_NAME_LEN - 64)
+	name = bpf_map_lookup_elem(&ledger_scratch_name, &zero);
+	if (!name || len >= OBJECT_NAME_LEN - 64)
 		return 1;
 	text = BPF_CORE_READ(dentry, d_name.name);
-	n = bpf_probe_read_kernel_str(w->name->text + (len & (OBJECT_NAME_LEN - 65)), 64, text);
+	n = bpf_probe_read_kernel_str(name->text + (len & (OBJECT_NAME_LEN - 65)), 64, text);
 	if (n <= 0)
 		return 1;
 	w->len = len + n;
@@ -151,12 +153,9 @@ static __always_inline void name_path(struct object_name *name, struct file *fil
 	struct path_walk walk = {
 		.dentry = BPF_CORE_READ(file, f_path.dentry),
 		.mnt = (void *)mnt - bpf_core_field_offset(struct mount, mnt),
-		.name = name,
 	};
 
-	for (int i = 0; i < NAME_PARTS; i++)
-		if (path_step(&walk))
-			break;
+	bpf_loop(NAME_PARTS, path_step, &walk, 0);
 	name->len = walk.len;
 }
 
@@ -205,7 +204,7 @@ static __always_inline void name_socket(struct object_name *name, struct file *f
 }
 
 /* Names the object once; a full table leaves it its number. */
-static __noinline int object_named(struct object_key *okey, __u64 file_addr)
+__noinline int object_named(struct object_key *okey, __u64 file_addr)
 {
 	struct file *file = (void *)file_addr;
 	struct name_key key;

@@ -107,8 +107,10 @@ const char *object_name_make(struct report *r, struct probe *p, const struct obj
 	named = !bpf_map_lookup_elem(probe_map_fd(p, "ledger_names"), &nkey, &name);
 	if (named && key->kind == OBJECT_SOCKET)
 		return socket_name(r, key, &name);
-	if (named && object_path(&name, path, sizeof(path)))
-		return report_printf(r, "%s", path);
+	if (named) {
+		object_path(&name, path, sizeof(path));
+		return report_printf(r, "%s", *path ? path : "/");
+	}
 	return report_printf(r, "%s:[%llu] dev %u:%u", object_kind_name(key->kind), key->a,
 			     key->b >> 20, key->b & 0xfffff);
 }

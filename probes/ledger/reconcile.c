@@ -48,7 +48,8 @@ void book_reconcile(const struct ledger_book *b, const struct session *s, struct
 	fill(&rows[0], "lifetime", "ns", &b->lifetime,
 	     "states against kernel start time to exit: <= 5 us a thread, <= 0.1 % in all");
 	fill(&rows[1], "on_cpu", "ns", &b->on_cpu,
-	     "against se.sum_exec_runtime: <= 1 % or 50 us a thread");
+	     "against se.sum_exec_runtime: <= 1 % or 50 us a thread, beyond what the kernel "
+	     "charges of an idle CPU's wakeup");
 	fill(&rows[2], "switches", "count", &b->switches, "against nvcsw + nivcsw: exact");
 	fill_births(&rows[3], b, s);
 	r->trust.reconcile = rows;

@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +313,9 @@ int session_open(struct session **out, const struct options *options, bool attac
 	if (!s)
 		return err_set(-ENOMEM, "no memory");
 	libbpf_set_print(quiet_libbpf);
+	/* each object parses the kernel's BTF: let the second reuse the first one's pages */
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	s->options = options;
 	s->attach = attach;
 	s->begin_ns = s->start_ns = now_ns();
@@ -327,6 +331,7 @@ int session_open(struct session **out, const struct options *options, bool attac
 	env.hash = s->hash;
 	share(&env, s);
 	err = open_probes(s, &env);
+	malloc_trim(0);
 	if (err) {
 		session_close(s);
 		return err;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "kernel_btf.h"
 
 static struct source_attempt *note(struct probe *p, const char *source, const char *what, int error)
 {
@@ -55,14 +56,10 @@ static bool tracepoint_known(struct probe *p, const struct source *src,
 			     const struct bpf_program *prog)
 {
 	const char *section = bpf_program__section_name(prog);
-	int id;
 
-	if (strncmp(section, "tp_btf/", 7))
+	if (strncmp(section, "tp_btf/", 7) || kernel_btf_has_tracepoint(section + 7))
 		return true;
-	id = libbpf_find_vmlinux_btf_id(section + 7, BPF_TRACE_RAW_TP);
-	if (id > 0)
-		return true;
-	note(p, src->name, bpf_program__name(prog), id ? id : -ENOENT);
+	note(p, src->name, bpf_program__name(prog), -ENOENT);
 	return false;
 }
 

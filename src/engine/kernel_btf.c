@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the preempt count stands among the per-CPU variables, from the kernel's BTF: its
- * .data..percpu section lists each with its offset. The count is a variable of its own
+ * Facts from the kernel's BTF. Where the preempt count stands among the per-CPU variables:
+ * the section .data..percpu lists each with its offset. The count is a variable of its own
  * (to 6.1 and from 6.15 on) or a member of pcpu_hot (64701838bf05, 6.2).
  */
-#include "percpu.h"
+#include "kernel_btf.h"
 
 #include <bpf/btf.h>
+#include <stdlib.h>
 #include <string.h>
 
 static long long variable_offset(const struct btf *btf, const struct btf_type *section,
@@ -63,11 +64,68 @@ static long long delta(const struct btf *btf)
 	return runqueues < 0 || count < 0 ? 0 : count - runqueues;
 }
 
-long long percpu_preempt_delta(void)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	long long d = btf ? delta(btf) : 0;
+#define TRACEPOINT_PREFIX "btf_trace_"
 
-	btf__free(btf);
-	return d;
+static struct facts {
+	bool read;
+	long long preempt_delta;
+	char *names;	/* of tracepoints, each ended by NUL, in one block */
+	size_t size;
+} facts;
+
+static void take_tracepoints(const struct btf *btf)
+{
+	size_t prefix = strlen(TRACEPOINT_PREFIX), room = 0;
+
+	for (__u32 id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		const char *name;
+		size_t len;
+
+		if (!btf_is_typedef(t))
+			continue;
+		name = btf__name_by_offset(btf, t->name_off);
+		if (strncmp(name, TRACEPOINT_PREFIX, prefix))
+			continue;
+		len = strlen(name + prefix) + 1;
+		if (facts.size + len > room) {
+			room = (facts.size + len) * 2;
+			facts.names = realloc(facts.names, room);
+			if (!facts.names)
+				abort();
+		}
+		memcpy(facts.names + facts.size, name + prefix, len);
+		facts.size += len;
+	}
+}
+
+static const struct facts *kernel_facts(void)
+{
+	struct btf *btf;
+
+	if (facts.read)
+		return &facts;
+	facts.read = true;
+	btf = btf__load_vmlinux_btf();
+	if (!btf)
+		return &facts;
+	facts.preempt_delta = delta(btf);
+	take_tracepoints(btf);
+	btf__free(btf); /* some megabytes, which loading the objects will want */
+	return &facts;
+}
+
+long long kernel_btf_preempt_delta(void)
+{
+	return kernel_facts()->preempt_delta;
+}
+
+bool kernel_btf_has_tracepoint(const char *name)
+{
+	const struct facts *f = kernel_facts();
+
+	for (size_t at = 0; at < f->size; at += strlen(f->names + at) + 1)
+		if (!strcmp(f->names + at, name))
+			return true;
+	return false;
 }

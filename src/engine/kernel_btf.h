@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Facts from the running kernel's BTF, which is parsed once, when first asked. */
+#ifndef DWELL_KERNEL_BTF_H
+#define DWELL_KERNEL_BTF_H
+
+#include <stdbool.h>
+
+/* Bytes from a CPU's `runqueues` to its preempt count; 0 when BTF does not tell (bpf/irq.bpf.h). */
+long long kernel_btf_preempt_delta(void);
+/* Has the kernel a tracepoint of that name, for a tp_btf program? */
+bool kernel_btf_has_tracepoint(const char *name);
+
+#endif
