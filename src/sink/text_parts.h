@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The parts of the screen that are sentences, not tables: text_trust.c. */
+/* The parts of the screen that are sentences, not tables: text_trust.c, text_wrap.c. */
 #ifndef DWELL_TEXT_PARTS_H
 #define DWELL_TEXT_PARTS_H
 
 #include "text.h"
 #include "text_table.h"
 
+/*
+ * Text, cleaned, from column `start` on (where the cursor is) to the width of the screen;
+ * further lines begin at `start` too. Ends the line.
+ */
+void text_wrap(FILE *f, const struct text_style *style, int start, enum text_color color,
+	       const char *text);
 /* `label`, then text wrapped in a column beside it; line breaks only at blanks. */
 void text_paragraph(FILE *f, const struct text_style *style, const char *label,
 		    enum text_color label_color, enum text_color color, const char *text);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Numbers and names for people. UTF-8 is decoded here rather than by the locale, so that
- * text is judged the same wherever dwell runs; only wcwidth() is libc's.
+ * Numbers and names for people. UTF-8 is decoded by utf8.h rather than by the locale, so
+ * that text is judged the same wherever dwell runs; only wcwidth() is libc's.
  */
 #include "format.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
+
+#include "utf8.h"
 
 #define NS_PER_S 1000000000ULL
 
@@ -103,22 +105,11 @@ char *format_share(char buf[FORMAT_LEN], uint64_t part, uint64_t whole)
 static size_t decode(const char *text, uint32_t *code)
 {
 	const unsigned char *s = (const unsigned char *)text;
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3
-		   : s[0] < 0xf5 ? 4 : 0;
+	size_t len = utf8_length(text, strnlen(text, 4));
 
-	if (len < 2) {
-		*code = s[0];
-		return len;
-	}
-	*code = s[0] & (0x7fU >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
+	*code = len < 2 ? s[0] : s[0] & (0x7fU >> len);
+	for (size_t i = 1; i < len; i++)
 		*code = *code << 6 | (s[i] & 0x3f);
-	}
-	if (*code < least[len] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
-		return 0;
 	return len;
 }
 
