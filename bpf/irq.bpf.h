@@ -10,9 +10,7 @@
 #ifndef DWELL_IRQ_BPF_H
 #define DWELL_IRQ_BPF_H
 
-#include "kernel.h"
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
+#include "kread.bpf.h"
 
 const volatile __s64 preempt_count_delta SEC(".rodata.irq") = 0;
 
@@ -20,13 +18,12 @@ const volatile __s64 preempt_count_delta SEC(".rodata.irq") = 0;
 static __always_inline bool in_interrupt(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct rq *rq = task->se.cfs_rq->rq;
-	__u32 count = 0;
+	struct upid *count; /* any struct that starts with an int */
 
 	if (!preempt_count_delta)
 		return false;
-	bpf_probe_read_kernel(&count, sizeof(count), (void *)rq + preempt_count_delta);
-	return count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_SERVING);
+	count = (void *)task->se.cfs_rq->rq + preempt_count_delta;
+	return KREAD(count, nr) & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_SERVING);
 }
 
 #endif

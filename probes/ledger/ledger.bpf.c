@@ -192,14 +192,16 @@ __noinline int object_flush(struct object_stat *o)
 {
 	struct ledger_stat *s, zero = {};
 	struct ledger_other *other;
+	struct object_key key; /* before 6.2 a map's key must be on the stack */
 	__u32 state;
 
 	if (!o || !o->stat.count)
 		return 0;
-	s = bpf_map_lookup_elem(&ledger_objects, &o->key);
+	key = o->key;
+	s = bpf_map_lookup_elem(&ledger_objects, &key);
 	if (!s) {
-		bpf_map_update_elem(&ledger_objects, &o->key, &zero, BPF_NOEXIST);
-		s = bpf_map_lookup_elem(&ledger_objects, &o->key);
+		bpf_map_update_elem(&ledger_objects, &key, &zero, BPF_NOEXIST);
+		s = bpf_map_lookup_elem(&ledger_objects, &key);
 	}
 	if (!s) {
 		counter_add(COUNTER_OTHER_OBJECT);
@@ -504,14 +506,16 @@ __noinline int waker_flush(struct waker_stat *w)
 {
 	struct waker_sum *s, zero = {};
 	struct ledger_other *other;
+	struct waker_key key;
 	__u32 state;
 
 	if (!w || !w->count)
 		return 0;
-	s = bpf_map_lookup_elem(&ledger_wakers, &w->key);
+	key = w->key;
+	s = bpf_map_lookup_elem(&ledger_wakers, &key);
 	if (!s) {
-		bpf_map_update_elem(&ledger_wakers, &w->key, &zero, BPF_NOEXIST);
-		s = bpf_map_lookup_elem(&ledger_wakers, &w->key);
+		bpf_map_update_elem(&ledger_wakers, &key, &zero, BPF_NOEXIST);
+		s = bpf_map_lookup_elem(&ledger_wakers, &key);
 	}
 	if (!s) {
 		counter_add(COUNTER_OTHER_WAKER);

@@ -7,6 +7,7 @@
 #ifndef DWELL_OBJECT_BPF_H
 #define DWELL_OBJECT_BPF_H
 
+#include "kread.bpf.h"
 #include "target.bpf.h"
 #include "ledger.h"
 
@@ -80,13 +81,13 @@ static __always_inline bool is_tty(__u32 rdev)
 /* State and object of a wait on `file`; `state` is what the call itself says. */
 static __always_inline __u32 file_cause(struct file *file, __u32 state, struct object_key *key)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	__u16 mode = BPF_CORE_READ(inode, i_mode);
-	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+	struct inode *inode = KREAD(file, f_inode);
+	__u16 mode = KREAD(inode, i_mode);
+	struct super_block *sb = KREAD(inode, i_sb);
 	bool by_file = state == CAUSE_BY_FILE;
 
-	key->a = BPF_CORE_READ(inode, i_ino);
-	key->b = BPF_CORE_READ(sb, s_dev);
+	key->a = KREAD(inode, i_ino);
+	key->b = KREAD(sb, s_dev);
 	switch (mode & S_IFMT) {
 	case S_IFIFO:
 		key->kind = OBJECT_PIPE;
@@ -95,12 +96,12 @@ static __always_inline __u32 file_cause(struct file *file, __u32 state, struct o
 		key->kind = OBJECT_SOCKET;
 		return by_file ? STATE_SOCKET : state;
 	case S_IFCHR:
-		key->b = BPF_CORE_READ(inode, i_rdev);
+		key->b = KREAD(inode, i_rdev);
 		key->kind = is_tty(key->b) ? OBJECT_TTY : OBJECT_FILE;
 		return !by_file ? state : key->kind == OBJECT_TTY ? STATE_TTY : STATE_OTHER;
 	}
 	/* 6.16 gave anonymous inodes the mode of a regular file (cfd86ef7e8e7): ask the fs */
-	if (BPF_CORE_READ(sb, s_magic) == ANON_INODE_FS_MAGIC) {
+	if (KREAD(sb, s_magic) == ANON_INODE_FS_MAGIC) {
 		key->kind = OBJECT_NONE;
 		return by_file ? anon_state(file) : state;
 	}

@@ -69,6 +69,7 @@ static long long delta(const struct btf *btf)
 static struct facts {
 	bool read;
 	long long preempt_delta;
+	bool rdonly_cast;
 	char *names;	/* of tracepoints, each ended by NUL, in one block */
 	size_t size;
 } facts;
@@ -110,6 +111,7 @@ static const struct facts *kernel_facts(void)
 	if (!btf)
 		return &facts;
 	facts.preempt_delta = delta(btf);
+	facts.rdonly_cast = btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 	take_tracepoints(btf);
 	btf__free(btf); /* some megabytes, which loading the objects will want */
 	return &facts;
@@ -118,6 +120,11 @@ static const struct facts *kernel_facts(void)
 long long kernel_btf_preempt_delta(void)
 {
 	return kernel_facts()->preempt_delta;
+}
+
+bool kernel_btf_has_rdonly_cast(void)
+{
+	return kernel_facts()->rdonly_cast;
 }
 
 bool kernel_btf_has_tracepoint(const char *name)

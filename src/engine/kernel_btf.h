@@ -7,6 +7,8 @@
 
 /* Bytes from a CPU's `runqueues` to its preempt count; 0 when BTF does not tell (bpf/irq.bpf.h). */
 long long kernel_btf_preempt_delta(void);
+/* Has the kernel the kfunc that makes any pointer readable (bpf/kread.bpf.h)? */
+bool kernel_btf_has_rdonly_cast(void);
 /* Has the kernel a tracepoint of that name, for a tp_btf program? */
 bool kernel_btf_has_tracepoint(const char *name);
 

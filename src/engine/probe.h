@@ -40,7 +40,8 @@ struct bpf_image {			/* an embedded BPF object file */
 struct probe_class {
 	const char *name;
 	const char *summary;		/* one line, for help and docs */
-	const struct shape *shape;	/* of summary.NAME and of tree.probes.NAME; its base is struct report */
+	const struct shape *shape;	/* of summary.NAME; its base is struct report */
+	const struct shape *tick_shape;	/* of tree.probes.NAME, which comes at every tick; NULL: shape */
 	bool (*reported)(const struct report *r);	/* whether r holds this probe's part */
 	const struct source *sources;	/* best first, ended by a NULL name */
 	struct bpf_image image, image_hash;

@@ -12,6 +12,7 @@
 #define PARKED_WAIT_NS 10000000ULL	/* mean futex wait of a parked thread, at least */
 #define WAKERS_READ 64			/* of the longest; the rest cannot decide */
 #define SENTENCES 3
+#define SPLIT_MIN_NS 100000000ULL	/* user and system are counted in ticks: too few say nothing */
 
 enum group_kind { GROUP_CPU, GROUP_QUEUE, GROUP_CAUSE, GROUP_HANDOFF };
 
@@ -34,6 +35,7 @@ struct judge {
 	uint64_t parked_ns, parked_waits, parked_threads;
 	FILE *out;
 	int sentences;
+	bool told_idle;
 	bool said_of_what;		/* the first share has named its whole */
 };
 
@@ -233,12 +235,14 @@ static void begin_sentence(struct judge *j)
 static void tell_cpu(struct judge *j, const struct group *g)
 {
 	uint64_t split = j->tree->user_ns + j->tree->system_ns;
+	/* who is idle for most of the time is not bound by the CPU */
+	bool bound = g->ns >= j->busy_ns / 2 && !j->told_idle;
 
-	fputs(g->ns >= j->busy_ns / 2 ? "CPU-bound: " : "On a CPU: ", j->out);
+	fputs(bound ? "CPU-bound: " : "On a CPU: ", j->out);
 	put_of_busy(j, g->ns);
-	if (g->ns >= j->busy_ns / 2)
+	if (bound)
 		fputs(" was on a CPU", j->out);
-	if (split) {
+	if (split && g->ns >= SPLIT_MIN_NS) {
 		fputs(" (", j->out);
 		put_share(j->out, j->tree->user_ns, split);
 		fputs(" of that user code, ", j->out);
@@ -289,19 +293,21 @@ static void tell_waker(struct judge *j, enum ledger_state state)
 		best->waker_tid);
 }
 
-static void tell_object(struct judge *j, enum ledger_state state)
+static void tell_object(struct judge *j, const struct group *g)
 {
-	uint64_t all = j->tree->states[state].ns;
+	enum ledger_state state = g->state;
+	/* an object's time is not told apart by handoff, but what is larger is a parking place */
+	uint64_t all = state == STATE_FUTEX ? g->ns : j->tree->states[state].ns;
 
 	for (size_t i = 0; i < j->r->ledger.nobjects; i++) {
 		const struct object_row *o = &j->r->ledger.objects[i];
 
-		if (o->state != state || !o->name)
+		if (o->state != state || !o->name || o->ns > all)
 			continue;
 		if (o->ns < all / 5)
 			return;
 		fputs("; ", j->out);
-		put_share(j->out, o->ns < all ? o->ns : all, all);
+		put_share(j->out, o->ns, all);
 		fprintf(j->out, " of it on %s (%.*s %u)", o->name, COMM_LEN, o->comm, o->pid);
 		return;		/* they come by time: the first is the top one */
 	}
@@ -318,7 +324,7 @@ static void tell_cause(struct judge *j, const struct group *g)
 		put_duration(j->out, g->ns / g->count);
 		fputs(g->count == 1 ? "" : " on average", j->out);
 	}
-	tell_object(j, g->state);
+	tell_object(j, g);
 	if (g->state == STATE_FUTEX)
 		tell_waker(j, g->state);
 }
@@ -365,6 +371,7 @@ static void tell_idle(struct judge *j)
 	const struct group *g = &j->idle;
 
 	begin_sentence(j);
+	j->told_idle = true;
 	fputs("Mostly idle: busy for at most ", j->out);
 	put_share(j->out, j->busy_ns, j->r->wall_ns);
 	fputs(" of ", j->out);

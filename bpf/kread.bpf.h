@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Reading kernel memory through a pointer that the verifier knows nothing of. Where the
+ * kernel has bpf_rdonly_cast (a35b9af4ec2c, 6.2) the read is a plain load that may fault
+ * (1 ns); else it is a helper call (20 ns). User space sets have_rdonly_cast from BTF; as
+ * it is a constant, the verifier drops the other branch.
+ */
+#ifndef DWELL_KREAD_BPF_H
+#define DWELL_KREAD_BPF_H
+
+#include "kernel.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
+
+const volatile __u32 have_rdonly_cast SEC(".rodata.kread") = 0;
+
+/* A field of *ptr; ptr may be wild, the value is then 0. */
+#define KREAD(ptr, field) ({							\
+	typeof((ptr)->field) __value;						\
+	if (have_rdonly_cast)							\
+		__value = ((typeof(ptr))bpf_rdonly_cast((void *)(ptr),		\
+			bpf_core_type_id_kernel(typeof(*(ptr)))))->field;	\
+	else									\
+		__value = BPF_CORE_READ((ptr), field);				\
+	__value;								\
+})
+
+#endif
