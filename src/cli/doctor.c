@@ -11,7 +11,7 @@
 #include "text_parts.h"
 
 #define MARK_COLUMN 6
-#define VALUE_COLUMN 31
+#define VALUE_COLUMN 33
 
 /* --- JSON --- */
 
@@ -120,7 +120,9 @@ static void print_line(const struct text_style *style, enum fact_level level, co
 	text_wrap(stdout, style, column, COLOR_YELLOW, note);
 }
 
-static void print_probe(const struct text_style *style, const struct tried_probe *p)
+/* last_advice: what the line before advised, not to be said again and again. */
+static void print_probe(const struct text_style *style, const struct tried_probe *p,
+			const char **last_advice)
 {
 	for (size_t i = 0; i < p->nsources; i++) {
 		const struct tried_source *s = &p->sources[i];
@@ -134,12 +136,15 @@ static void print_probe(const struct text_style *style, const struct tried_probe
 		}
 		snprintf(value, sizeof(value), "%s: %s (%s)", s->what, s->text, s->error);
 		/* a source that fails does no harm when another one works */
-		print_line(style, p->chosen ? FACT_WARN : FACT_FAIL, name, value, s->advice);
+		print_line(style, p->chosen ? FACT_WARN : FACT_FAIL, name, value,
+			   s->advice == *last_advice ? NULL : s->advice);
+		*last_advice = s->advice;
 	}
 }
 
 static void print_screen(const struct doctor *d, const struct text_style *style)
 {
+	const char *last_advice = NULL;
 	size_t failed = 0;
 
 	text_colored(stdout, style, COLOR_BOLD, "this machine");
@@ -151,7 +156,7 @@ static void print_screen(const struct doctor *d, const struct text_style *style)
 	text_colored(stdout, style, COLOR_BOLD, "probes, each source loaded and attached for a moment");
 	putchar('\n');
 	for (size_t i = 0; i < d->nprobes; i++) {
-		print_probe(style, &d->probes[i]);
+		print_probe(style, &d->probes[i], &last_advice);
 		failed += !d->probes[i].chosen;
 	}
 	putchar('\n');

@@ -107,8 +107,8 @@ static const struct {
 
 static void add_rights(struct doctor *d)
 {
-	static const char advice[] = "run dwell as root, or once: "
-				     "setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep on its binary";
+	static const char advice[] = "run dwell as root, or give its binary the rights "
+				     "once: setcap cap_bpf,cap_perfmon+ep";
 	char text[64];
 	uint64_t have = 0;
 	bool admin;
@@ -139,13 +139,13 @@ static void add_rights(struct doctor *d)
 static const struct {
 	const char *name, *path, *meaning;
 } sysctls[] = {
-	{ "kernel.unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled",
+	{ "unprivileged_bpf_disabled", "/proc/sys/kernel/unprivileged_bpf_disabled",
 	  "0: BPF without rights, though not for tracing; 1, 2: never" },
-	{ "kernel.perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid",
+	{ "perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid",
 	  "matters without CAP_PERFMON only" },
-	{ "kernel.kptr_restrict", "/proc/sys/kernel/kptr_restrict",
+	{ "kptr_restrict", "/proc/sys/kernel/kptr_restrict",
 	  "whether kernel addresses can be named" },
-	{ "kernel.bpf_stats_enabled", "/proc/sys/kernel/bpf_stats_enabled",
+	{ "bpf_stats_enabled", "/proc/sys/kernel/bpf_stats_enabled",
 	  "1: the summary also tells the time spent in dwell's own BPF programs" },
 };
 

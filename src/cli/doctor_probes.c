@@ -22,7 +22,7 @@ static const char *advice(const struct doctor *d, int err)
 		return d->has_rights
 			       ? "refused although the rights are there: a seccomp filter, a security "
 				 "module or the kernel's build forbids it"
-			       : "run dwell as root, or give its binary cap_bpf and cap_perfmon";
+			       : "run dwell as root, or see cap_bpf above";
 	case ENOENT:
 	case ESRCH:
 		return "this kernel does not have the hook; the other sources do without it";

@@ -34,12 +34,13 @@ void progress_init(struct progress *p, FILE *f, bool wanted, bool no_color, int 
 		p->f = f;
 }
 
+/* But for children: what they do is in the other states. */
 static enum ledger_state longest_wait(const struct account *a)
 {
 	enum ledger_state top = STATE_RUNQUEUE;
 
 	for (enum ledger_state s = STATE_RUNQUEUE; s < LEDGER_STATES; s++)
-		if (a->states[s].ns > a->states[top].ns)
+		if (s != STATE_CHILD && a->states[s].ns > a->states[top].ns)
 			top = s;
 	return top;
 }

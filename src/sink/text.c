@@ -411,6 +411,7 @@ static void print_syscalls(FILE *f, const struct report *r, const struct text_st
 
 void text_report(FILE *f, const struct report *r, const struct text_style *style)
 {
+	fputc('\n', f);		/* apart from what the command printed */
 	print_title(f, r, style);
 	if (r->ledger.present) {
 		print_states(f, r, style);

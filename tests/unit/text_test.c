@@ -144,7 +144,7 @@ static void empty_report(void **state)
 
 	text_report(f, &r, &style);
 	fclose(f);
-	assert_string_equal(text, "dwell · 1.00 µs · exit 0\n");
+	assert_string_equal(text, "\ndwell · 1.00 µs · exit 0\n");
 	free(text);
 }
 

@@ -178,7 +178,7 @@ static void idle_with_some_work(void **state)
 	wait(r, STATE_ON_CPU, 900 * MS, 100);
 	wait(r, STATE_DISK, 100 * MS, 10);
 	says(r, "Mostly idle: busy for at most 10.0 % of 10.0 s; most of all it was waiting for "
-		"events in poll (8.00 s of thread time). CPU-bound: 90.0 % of 1.00 s of busy time was on a CPU.");
+		"events in poll (8.00 s of thread time). On a CPU: 90.0 % of 1.00 s of busy time.");
 }
 
 /* A pool of 30 threads without work beside one that computes. */
