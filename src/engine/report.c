@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The report's memory: an arena of blocks that only grows and goes at once. A request
- * that does not fit what is left of the newest block gets a new one, of its own size when
- * it is large. report.h promises memory or nothing: without memory we abort.
+ * that does not fit what is left of the newest block gets a new one, a large request one
+ * of its own size. report.h promises memory or nothing: without memory we abort.
  */
 #include "report.h"
 
@@ -55,6 +55,29 @@ void report_free(struct report *r)
 	free(r);
 }
 
+/* A block of its own for one large request, behind the newest, whose room stays in use. */
+static struct block *add_large(struct report *r, size_t size)
+{
+	struct block *newest = r->arena, *b = block_new(size);
+
+	if (newest) {
+		b->next = newest->next;
+		newest->next = b;
+	} else {
+		r->arena = b;
+	}
+	return b;
+}
+
+static struct block *add_block(struct report *r)
+{
+	struct block *b = block_new(BLOCK_SIZE);
+
+	b->next = r->arena;
+	r->arena = b;
+	return b;
+}
+
 void *report_alloc(struct report *r, size_t size)
 {
 	struct block *b = r->arena;
@@ -64,19 +87,10 @@ void *report_alloc(struct report *r, size_t size)
 	if (size > SIZE_MAX / 2)
 		or_abort(NULL, size);
 	rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	if (!b || b->size - b->used < rounded) {
-		b = block_new(rounded > BLOCK_SIZE / 4 ? rounded : BLOCK_SIZE);
-		if (b->size < BLOCK_SIZE && r->arena) {
-			/* One large request: the block in use keeps the rest of its room. */
-			struct block *head = r->arena;
-
-			b->next = head->next;
-			head->next = b;
-		} else {
-			b->next = r->arena;
-			r->arena = b;
-		}
-	}
+	if (rounded > BLOCK_SIZE / 4)
+		b = add_large(r, rounded);
+	else if (!b || b->size - b->used < rounded)
+		b = add_block(r);
 	memory = b->bytes + b->used;
 	b->used += rounded;
 	return memory;
