@@ -30,7 +30,7 @@ TASK_MAP(targets, struct target);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
+	__uint(max_entries, 8 << 20);
 } events SEC(".maps");
 
 struct {
@@ -63,12 +63,17 @@ static __always_inline struct target *target_current(void)
  * it when an eighth is filled.
  */
 
-static __always_inline void event_submit(void *record)
+static __always_inline __u64 event_wake_flags(void)
 {
 	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 	__u64 size = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
 
-	bpf_ringbuf_submit(record, used > size / 8 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+	return used > size / 8 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void event_submit(void *record)
+{
+	bpf_ringbuf_submit(record, event_wake_flags());
 }
 
 #endif

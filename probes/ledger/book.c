@@ -18,6 +18,8 @@ static void check_add(struct check *c, uint64_t ours, uint64_t kernel, int64_t b
 	c->ours += ours;
 	c->kernel += kernel;
 	c->checked++;
+	c->bound += (uint64_t)bound;
+	c->more += more;
 	c->broken += d > bound || d + (int64_t)more < -bound;
 	if (size > (c->worst < 0 ? -c->worst : c->worst))
 		c->worst = d;
@@ -29,11 +31,14 @@ void check_thread(struct ledger_book *b, const struct ledger_final *f)
 	uint64_t life = f->now_ns - ledger_begin(&t->who), sum = 0;
 	int64_t bound = (int64_t)(f->exec_ns / 100);
 
+	if (bound < ON_CPU_MAX_NS)
+		bound = ON_CPU_MAX_NS;
+	bound += (int64_t)(t->switches * b->switch_ns);
 	for (int i = 0; i < LEDGER_STATES; i++)
 		sum += t->states[i].ns;
 	check_add(&b->lifetime, sum, life, RESIDUAL_MAX_NS, 0);
 	check_add(&b->on_cpu, t->states[STATE_ON_CPU].ns, f->exec_ns,
-		  bound > ON_CPU_MAX_NS ? bound : ON_CPU_MAX_NS, t->idle_wake_ns);
+		  bound, t->idle_wake_ns);
 	check_add(&b->switches, t->switches, f->kernel_switches, 0, 0);
 }
 
@@ -46,7 +51,9 @@ static void ledger_process_free(void *data)
 	if (!lp)
 		return;
 	*lp->threads_held -= lp->nthreads;
-	sum_clear(&lp->sum);
+	if (lp->sum)
+		sum_clear(lp->sum);
+	free(lp->sum);
 	free(lp->threads);
 	free(lp->done);
 	free(lp);
@@ -110,17 +117,31 @@ static void keep_thread(struct ledger_book *b, struct ledger_process *lp,
 	sum_account(one, &row->account);
 }
 
+/* The sum of a process's dead threads; of one that was done already, made of its account. */
+static struct ledger_sum *process_sum(struct ledger_process *lp)
+{
+	if (lp->sum)
+		return lp->sum;
+	lp->sum = calloc(1, sizeof(*lp->sum));
+	if (!lp->sum)
+		abort();
+	if (lp->done) /* this end came after the others had been told */
+		sum_add_account(lp->sum, lp->done);
+	free(lp->done);
+	lp->done = NULL;
+	return lp->sum;
+}
+
 /* A dead process needs its percentiles only, not the buckets they came from. */
 static void process_done(struct ledger_process *lp)
 {
 	lp->done = calloc(1, sizeof(*lp->done));
 	if (!lp->done)
 		abort();
-	sum_account(&lp->sum, lp->done);
-	for (int i = 0; i < LEDGER_STATES; i++) {
-		free(lp->sum.hist[i]);
-		lp->sum.hist[i] = NULL;
-	}
+	sum_account(lp->sum, lp->done);
+	sum_clear(lp->sum);
+	free(lp->sum);
+	lp->sum = NULL;
 }
 
 void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_final *f)
@@ -134,15 +155,12 @@ void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_fi
 	sum_add_thread(&one, f, blocks);
 	sum_add(&b->tree, &one);
 	sum_add(&c->sum, &one);
-	sum_add(&lp->sum, &one);
-	keep_thread(b, lp, f, &one);
+	sum_add(process_sum(lp), &one);
+	if (p->threads_born > 1)
+		keep_thread(b, lp, f, &one);
 	sum_clear(&one);
 	check_thread(b, f);
 	rows_add_thread(b->rows, f);
-	if (lp->done) { /* an end that came after the others' had been told */
-		free(lp->done);
-		lp->done = NULL;
-	}
 	if (tree_thread_ended(tree, p, f->now_ns)) {
 		c->processes++;
 		process_done(lp);

@@ -23,9 +23,10 @@ struct command_entry {
 
 /* A process's own part of its row in the tree (struct process.ledger). */
 struct ledger_process {
-	struct ledger_sum sum;		/* its dead threads */
-	struct account *done;		/* when it is dead: the account, for its histograms are freed */
-	struct thread_row *threads;	/* dead threads, at most what THREADS_KEPT leaves */
+	struct ledger_sum *sum;		/* its dead threads; NULL once done */
+	struct account *done;		/* when it is dead: the account, a tenth of the sum's size */
+	struct thread_row *threads;	/* dead threads, at most what THREADS_KEPT leaves; none when
+					 * there was but one, whose account is the process's */
 	size_t nthreads;
 	uint32_t threads_cut;
 	size_t *threads_held;		/* the book's count, given back when the row is forgotten */
@@ -34,10 +35,19 @@ struct ledger_process {
 /* One comparison with what the kernel counted, over all ended threads. */
 struct check {
 	uint64_t ours, kernel, checked, broken;
+	uint64_t bound, more;		/* sums of what the threads were allowed */
 	int64_t worst;
 };
 
+/*
+ * The kernel stops charging a thread when it dequeues it and starts when it picks it; the
+ * tracepoint comes in between. That much scheduler work may stand on either side of it: as
+ * long as so many bare system calls of this machine (2.5 us on the developers').
+ */
+#define SWITCH_CALLS 30
+
 struct ledger_book {
+	uint64_t switch_ns;
 	uint32_t (*blocks)[HIST_BUCKETS];	/* mapped ledger_hists */
 	uint32_t nblocks;
 	int free_fd;

@@ -98,6 +98,14 @@ static void fill_threads(struct report *r, const struct ledger_process *lp, cons
 		memcpy(row->threads + dead, d->threads, live * sizeof(*row->threads));
 	row->nthreads = dead + live;
 	row->threads_cut = lp ? lp->threads_cut : 0;
+	if (!row->nthreads && !row->threads_cut && !row->alive) {	/* its one thread: all of it */
+		struct thread_row *t = &row->threads[row->nthreads++];
+
+		t->tid = row->pid;
+		t->start_ns = row->start_ns;
+		memcpy(t->comm, row->comm, COMM_LEN);
+		t->account = row->account;
+	}
 	qsort(row->threads, row->nthreads, sizeof(*row->threads), threads_by_lifetime);
 }
 
@@ -123,8 +131,10 @@ static void fill_process(struct report *r, const struct process *p, const struct
 	} else {
 		struct ledger_sum sum = { 0 };
 
-		if (lp)
-			sum_add(&sum, &lp->sum);
+		if (lp && lp->sum)
+			sum_add(&sum, lp->sum);
+		else if (lp && lp->done)
+			sum_add_account(&sum, lp->done);
 		if (d)
 			sum_add(&sum, &d->sum);
 		sum_account(&sum, &row->account);

@@ -414,26 +414,125 @@ static __always_inline void fill_final(struct ledger_final *f, struct ledger_thr
 	bpf_probe_read_kernel(f->comm, sizeof(f->comm), &task->comm);
 }
 
+#define PACK_ROOM 2048	/* a power of two above LEDGER_PACKED_MAX */
+
+struct pack_buffer {
+	char bytes[PACK_ROOM + 64];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pack_buffer);
+} ledger_pack SEC(".maps");
+
+#define PACK_AT(buffer, type, at) ((type *)((buffer)->bytes + ((at) & (PACK_ROOM - 1))))
+
+struct packing {
+	struct pack_buffer *buffer;
+	struct ledger_thread *from;
+	__u32 at;
+	__u32 states, objects, wakers;
+};
+
+static long pack_state(__u32 i, struct packing *p)
+{
+	struct packed_state *to = PACK_AT(p->buffer, struct packed_state, p->at);
+	struct ledger_thread *l = p->from;
+
+	if (i >= LEDGER_STATES || !l->states[i].count)
+		return 0;
+	to->state = i;
+	to->hist = l->hist[i];
+	to->stat = l->states[i];
+	p->states++;
+	p->at += sizeof(*to);
+	return 0;
+}
+
+static long pack_object(__u32 i, struct packing *p)
+{
+	struct ledger_thread *l = p->from;
+
+	if (i >= LEDGER_OBJECTS || !l->objects[i].stat.count)
+		return 0;
+	*PACK_AT(p->buffer, struct object_stat, p->at) = l->objects[i];
+	p->objects++;
+	p->at += sizeof(struct object_stat);
+	return 0;
+}
+
+static long pack_waker(__u32 i, struct packing *p)
+{
+	struct ledger_thread *l = p->from;
+
+	if (i >= LEDGER_WAKERS || !l->wakers[i].count)
+		return 0;
+	*PACK_AT(p->buffer, struct waker_stat, p->at) = l->wakers[i];
+	p->wakers++;
+	p->at += sizeof(struct waker_stat);
+	return 0;
+}
+
+/* What was used of an account, behind the header. Returns the size. */
+static __always_inline __u32 pack_used(struct pack_buffer *b, struct ledger_thread *l)
+{
+	struct packing p = { .buffer = b, .from = l, .at = sizeof(struct ledger_packed) };
+	struct ledger_packed *head = (void *)b->bytes;
+
+	bpf_loop(LEDGER_STATES, pack_state, &p, 0);
+	bpf_loop(LEDGER_OBJECTS, pack_object, &p, 0);
+	bpf_loop(LEDGER_WAKERS, pack_waker, &p, 0);
+	head->nstates = p.states;
+	head->nobjects = p.objects;
+	head->nwakers = p.wakers;
+	head->pad = 0;
+	return p.at;
+}
+
+/* Writes the account of the current thread into the ring; -1 when it is full. */
+__noinline int account_send(struct ledger_thread *l, __u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ledger_packed *head;
+	struct pack_buffer *b;
+	__u32 zero = 0, size;
+
+	b = bpf_map_lookup_elem(&ledger_pack, &zero);
+	if (!b || !l)
+		return -1;
+	head = (void *)b->bytes;
+	head->head = (struct event_head){ .kind = EVENT_LEDGER_FINAL, .who = l->who };
+	head->now_ns = now;
+	head->exec_ns = task->se.sum_exec_runtime - l->base_exec_ns;
+	head->kernel_switches = task->nvcsw + task->nivcsw - l->base_switches;
+	head->utime_ns = task->utime;
+	head->stime_ns = task->stime;
+	head->since_ns = l->since_ns;
+	head->idle_wake_ns = l->idle_wake_ns;
+	head->switches = l->switches;
+	head->voluntary = l->voluntary;
+	head->base_utime_ns = l->base_utime_ns;
+	head->base_stime_ns = l->base_stime_ns;
+	bpf_get_current_comm(head->comm, sizeof(head->comm));
+	size = pack_used(b, l);
+	if (size > LEDGER_PACKED_MAX)
+		return -1;
+	return bpf_ringbuf_output(&events, b, size, event_wake_flags()) ? -1 : 0;
+}
+
 /* The last switch away: nothing of this thread is ever charged again. */
 static __always_inline void account_close(struct ledger_thread *l, struct task_struct *task,
 					  __u64 now)
 {
-	struct ledger_final *f;
-
 	move(l, STATE_ON_CPU, STATE_OTHER, now);
 	l->switches++;
 	l->voluntary++;
 	l->ended = 1;
 	counter_add(COUNTER_THREADS_ENDED);
-	f = bpf_ringbuf_reserve(&events, sizeof(*f), 0);
-	if (!f) {
+	if (account_send(l, now))
 		spill(l, now);
-	} else {
-		fill_final(f, l, task, now);
-		f->alive = 0;
-		bpf_probe_read_kernel(&f->thread, sizeof(f->thread), l);
-		event_submit(f);
-	}
 	task_map_delete(&ledger_threads, task);
 }
 
@@ -483,20 +582,23 @@ static __always_inline void switch_in(struct ledger_thread *l, bool from_idle, _
 SEC_TP("sched_switch")
 int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct ledger_thread *l;
-	__u64 now = 0;
+	struct ledger_thread *in, *out;
+	__u64 now;
 
 #ifdef TASK_HASH
 	prev = bpf_get_current_task_btf(); /* the same task, typed */
 #endif
-	l = account_of(prev);
-	if (l && !l->ended) {
-		now = bpf_ktime_get_ns();
-		switch_out(l, prev, preempt, now);
-	}
-	l = account_of(next);
-	if (l)
-		switch_in(l, prev->pid == 0, now ? now : bpf_ktime_get_ns());
+	out = account_of(prev);
+	if (out && out->ended)
+		out = NULL;
+	in = account_of(next);
+	if (!out && !in)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (out)
+		switch_out(out, prev, preempt, now);
+	if (in)
+		switch_in(in, !prev->pid, now);
 	return 0;
 }
 

@@ -112,9 +112,8 @@ struct ledger_thread {
 	__u64 lock;		/* kernel lock being waited for, from contention_begin */
 	/*
 	 * Time on the runqueue of a CPU that was idle until this thread came. The kernel
-	 * charges part of it to the thread: a wakeup that makes the CPU reschedule keeps
-	 * __schedule() from reading the clock again (rq_clock_skip_update), so
-	 * sum_exec_runtime starts at the enqueue, before the CPU has left its idle state.
+	 * charges it to the thread, from the enqueue on (seen: on 6.18 up to 5 us a wakeup
+	 * between two CPUs); here it is waiting for a CPU.
 	 */
 	__u64 idle_wake_ns;
 	__u64 base_exec_ns;	/* sum_exec_runtime when the account began */
@@ -156,7 +155,7 @@ struct ledger_other {
 	struct waker_sum wakers;
 };
 
-/* Sent at the last switch of a thread, and for each living one by the iterator. */
+/* Of each ended thread (unpacked from the ring), and of each living one by the iterator. */
 struct ledger_final {
 	struct event_head head;
 	__u64 now_ns;
@@ -169,6 +168,31 @@ struct ledger_final {
 	struct ledger_thread thread;
 };
 
+/*
+ * As a struct ledger_final goes through the ring: only the states, objects and wakers that
+ * were used follow, in this order, each array as long as its number says.
+ */
+struct ledger_packed {
+	struct event_head head;
+	__u64 now_ns, exec_ns, kernel_switches, utime_ns, stime_ns;
+	__u64 since_ns, idle_wake_ns, switches, voluntary;
+	__u64 base_utime_ns, base_stime_ns;
+	char comm[COMM_LEN];
+	__u32 nstates, nobjects, nwakers, pad;
+};
+
+struct packed_state {
+	__u32 state, hist;
+	struct ledger_stat stat;
+};
+
+#define LEDGER_PACKED_MAX (sizeof(struct ledger_packed) +			\
+			   LEDGER_STATES * sizeof(struct packed_state) +	\
+			   LEDGER_OBJECTS * sizeof(struct object_stat) +	\
+			   LEDGER_WAKERS * sizeof(struct waker_stat))
+
+_Static_assert(sizeof(struct packed_state) == 40, "struct packed_state has holes");
+_Static_assert(sizeof(struct ledger_packed) == 176, "struct ledger_packed has holes");
 _Static_assert(sizeof(struct object_key) == 24, "struct object_key has holes");
 _Static_assert(sizeof(struct object_name) == 304, "struct object_name has holes");
 _Static_assert(sizeof(struct waker_stat) == 32, "struct waker_stat has holes");

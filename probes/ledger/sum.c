@@ -86,6 +86,24 @@ void sum_add(struct ledger_sum *to, const struct ledger_sum *from)
 	}
 }
 
+void sum_add_account(struct ledger_sum *sum, const struct account *a)
+{
+	sum->threads++;
+	sum->lifetime_ns += a->lifetime_ns;
+	sum->utime_ns += a->user_ns;
+	sum->stime_ns += a->system_ns;
+	sum->switches += a->voluntary + a->involuntary;
+	sum->voluntary += a->voluntary;
+	for (int i = 0; i < LEDGER_STATES; i++) {
+		const struct wait_stat *w = &a->states[i];
+		struct ledger_stat s = { .ns = w->ns, .count = w->count, .max_ns = w->max_ns,
+					 .min_ns = w->min_ns };
+
+		stat_merge(&sum->states[i], &s);
+		sum->untold[i] += w->count;
+	}
+}
+
 struct ledger_sum *sum_clone(const struct ledger_sum *sum)
 {
 	struct ledger_sum *copy = calloc(1, sizeof(*copy));

@@ -34,6 +34,8 @@ void sum_add(struct ledger_sum *to, const struct ledger_sum *from);
 void sum_hist_add(struct ledger_sum *sum, int state, const uint32_t *buckets);
 /* Times, residual, user and system split, percentiles. */
 void sum_account(const struct ledger_sum *sum, struct account *a);
+/* An account as a sum again, but for the percentiles. */
+void sum_add_account(struct ledger_sum *sum, const struct account *a);
 /* Deep copy; the copy is the caller's. */
 struct ledger_sum *sum_clone(const struct ledger_sum *sum);
 void sum_clear(struct ledger_sum *sum);		/* frees histograms, zeroes the rest */

@@ -189,9 +189,11 @@ struct trust {
 	double accounted_percent;	/* states / lifetime of the tree */
 	struct source_row *sources;
 	size_t nsources;
-	struct named_count *lost;	/* every kind of loss, zero or not */
+	struct named_count *lost;	/* every kind of loss, zero or not: figures that are missing */
 	size_t nlost;
 	uint64_t lost_total;
+	struct named_count *folded;	/* what stands in totals or in `other` but has no row of its own */
+	size_t nfolded;
 	struct reconcile_row *reconcile;
 	size_t nreconcile;
 	bool reconcile_ok;

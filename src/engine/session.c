@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The session: shared maps, probes in order, the ring, the tree. See session.h.
- * Limits: one ring of 4 MiB (--limit events=BYTES), TREE_MAX dead processes by name.
+ * Limits: one ring of 8 MiB (--limit events=BYTES), TREE_MAX dead processes by name.
  */
 #include "session.h"
 

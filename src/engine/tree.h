@@ -15,7 +15,7 @@
 
 #include "record.h"
 
-#define TREE_MAX 4096
+#define TREE_MAX 1024
 
 struct process {
 	uint32_t proc_id, parent_proc_id;

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const struct {
+struct loss {
 	enum counter counter;
 	const char *name, *help;
-} losses[] = {
+};
+
+static const struct loss losses[] = {
 	{ COUNTER_LOST_TARGET, "threads_not_followed", "no memory to follow a new thread" },
 	{ COUNTER_LOST_LEDGER, "threads_without_account", "no memory for a thread's account" },
 	{ COUNTER_LOST_BIRTH, "births_not_told", "ring full: a process may lack its parent and name" },
@@ -18,12 +20,8 @@ static const struct {
 	{ COUNTER_LOST_EXIT, "exits_not_told", "ring full: a process may lack its exit status" },
 	{ COUNTER_SPILLED_FINAL, "threads_in_totals_only",
 	  "ring full: a thread's account stands in the tree's totals, not in a row" },
-	{ COUNTER_SHARED_HIST, "percentiles_shared",
-	  "no histogram left: a thread's state has percentiles in the tree only" },
 	{ COUNTER_LOST_HIST, "percentiles_lost", "a histogram could not be handed back" },
-	{ COUNTER_OTHER_OBJECT, "objects_in_other", "object table full: times stand in the row other" },
 	{ COUNTER_LOST_NAME, "objects_unnamed", "name table full: an object is shown by number" },
-	{ COUNTER_OTHER_WAKER, "wakers_in_other", "waker table full: times stand in the row other" },
 	{ COUNTER_LOST_SYSCALLS, "syscalls_lost", "no memory for a thread's call counts" },
 	{ COUNTER_LOST_ERRNO, "errnos_lost", "errno table full: an error is counted without its errno" },
 	{ COUNTER_SPILLED_SYSCALLS, "syscalls_in_totals_only",
@@ -31,7 +29,15 @@ static const struct {
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
 };
 
-#define NLOSSES (sizeof(losses) / sizeof(losses[0]))
+/* Tables are bounded by design: what is beyond stands in totals and in rows named other. */
+static const struct loss folds[] = {
+	{ COUNTER_SHARED_HIST, "percentiles_shared",
+	  "no histogram left: a thread's state has percentiles in the tree only" },
+	{ COUNTER_OTHER_OBJECT, "objects_in_other", "object table full: times stand in the row other" },
+	{ COUNTER_OTHER_WAKER, "wakers_in_other", "waker table full: times stand in the row other" },
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static void visit_programs(struct session *s, void (*visit)(struct bpf_prog_info *, void *), void *ctx)
 {
@@ -62,15 +68,26 @@ static void add_run_time(struct bpf_prog_info *info, void *ctx)
 	*(uint64_t *)ctx += info->run_time_ns;
 }
 
+static size_t take(struct named_count *to, const struct loss *from, size_t n,
+		   const uint64_t *counters)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = (struct named_count){ from[i].name, counters[from[i].counter], from[i].help };
+	return n;
+}
+
 static void fill_lost(struct session *s, struct report *r)
 {
 	struct trust *t = &r->trust;
 
-	t->lost = report_alloc(r, (NLOSSES + 1) * sizeof(*t->lost));
-	for (size_t i = 0; i < NLOSSES; i++)
-		t->lost[t->nlost++] = (struct named_count){
-			losses[i].name, s->counters[losses[i].counter], losses[i].help,
-		};
+	t->lost = report_alloc(r, (COUNT(losses) + 1) * sizeof(*t->lost));
+	t->nlost = take(t->lost, losses, COUNT(losses), s->counters);
+	t->folded = report_alloc(r, (COUNT(folds) + 2) * sizeof(*t->folded));
+	t->nfolded = take(t->folded, folds, COUNT(folds), s->counters);
+	t->folded[t->nfolded++] = (struct named_count){
+		"processes_cut", r->ledger.processes_cut,
+		"the shortest-lived dead processes have no row; see commands and totals",
+	};
 	t->lost[t->nlost] = (struct named_count){
 		.name = "recursion_missed",
 		.help = "an event came while its own program ran on that CPU",
