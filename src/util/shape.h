@@ -61,6 +61,7 @@ struct shape {
 	size_t size;			/* of one row, or of the char array */
 	size_t count_offset;
 	size_t count;
+	size_t limit;			/* LIST, DICT: at most so many rows, the first; 0: all */
 	const struct shape *sub;
 	bool optional;			/* the key may be absent */
 	bool nullable;			/* OBJECT, LIST, DICT: null when `present` says no */

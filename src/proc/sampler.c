@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Flow of a sample: read /proc of every member into its row; fold rows that are no member
+ * any more into `dead`; add up. A row is found by PID and checked by start time, so a PID
+ * that is used again starts a new row. Totals are the dead's and the rows' together.
+ *
+ * With BPF, exit events come in order with the list of members: a process leaves the list
+ * when its last thread's exit has been seen. Its figures are then the larger of the last
+ * sample and the sum of its threads' exits.
+ */
+#include "sampler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "err.h"
+#include "net.h"
+#include "read.h"
+#include "walk.h"
+
+#define NS_PER_SEC 1000000000ULL
+
+struct tally {			/* what only grows */
+	uint64_t cpu_ns, min_flt, maj_flt, rchar, wchar, read_bytes, write_bytes;
+};
+
+#define TALLY_FIELDS (sizeof(struct tally) / sizeof(uint64_t))
+
+struct row {
+	pid_t pid;
+	uint32_t proc_id;		/* from exit events; 0: none yet */
+	uint64_t start_ticks;		/* 0: never sampled */
+	struct tally now, base, exits;
+	uint64_t cpu_before_ns;		/* at the last sample */
+	bool member, live, denied_io;
+	struct sampled_process sampled;
+	UT_hash_handle hh;
+};
+
+struct sampler {
+	struct sampler_config config;
+	struct proc_tree *walk;
+	struct net_table net;
+	struct row *rows;
+	struct tally dead;
+	uint64_t last_ns, total_cpu_before_ns, samples;
+	bool denied_io;
+	bool walking;
+	struct sample sample;
+	size_t size;			/* of sample.children */
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static void tally_max(struct tally *to, const struct tally *from)
+{
+	uint64_t *t = (uint64_t *)to;
+	const uint64_t *f = (const uint64_t *)from;
+
+	for (size_t i = 0; i < TALLY_FIELDS; i++)
+		if (f[i] > t[i])
+			t[i] = f[i];
+}
+
+static void tally_add(struct tally *to, const struct tally *from)
+{
+	uint64_t *t = (uint64_t *)to;
+	const uint64_t *f = (const uint64_t *)from;
+
+	for (size_t i = 0; i < TALLY_FIELDS; i++)
+		t[i] += f[i];
+}
+
+/* What counts of a row: its figures so far, without those from before we came. */
+static struct tally row_tally(const struct row *r)
+{
+	struct tally t = r->now;
+	uint64_t *v = (uint64_t *)&t;
+	const uint64_t *base = (const uint64_t *)&r->base;
+
+	tally_max(&t, &r->exits);
+	for (size_t i = 0; i < TALLY_FIELDS; i++)
+		v[i] = v[i] > base[i] ? v[i] - base[i] : 0;
+	return t;
+}
+
+struct sampler *sampler_new(const struct sampler_config *config)
+{
+	struct sampler *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->config = *config;
+	s->last_ns = now_ns(CLOCK_MONOTONIC);
+	net_table_init(&s->net);
+	if (config->root)
+		s->walk = proc_tree_new(config->root, proc_has_children());
+	return s;
+}
+
+void sampler_free(struct sampler *s)
+{
+	struct row *r, *next;
+
+	if (!s)
+		return;
+	HASH_ITER(hh, s->rows, r, next) {
+		HASH_DEL(s->rows, r);
+		free(r);
+	}
+	proc_tree_free(s->walk);
+	free(s->sample.children);
+	free(s);
+}
+
+static struct row *row_get(struct sampler *s, pid_t pid)
+{
+	struct row *r;
+
+	HASH_FIND_INT(s->rows, &pid, r);
+	if (r)
+		return r;
+	r = calloc(1, sizeof(*r));
+	if (r) {
+		r->pid = pid;
+		HASH_ADD_INT(s->rows, pid, r);
+	}
+	return r;
+}
+
+static void row_fold(struct sampler *s, struct row *r)
+{
+	struct tally t = row_tally(r);
+
+	tally_add(&s->dead, &t);
+	HASH_DEL(s->rows, r);
+	free(r);
+}
+
+void sampler_exit(struct sampler *s, const struct exit_event *e)
+{
+	struct tally t = {
+		.cpu_ns = e->utime_ns + e->stime_ns,
+		.min_flt = e->min_flt,
+		.maj_flt = e->maj_flt,
+		.rchar = e->rchar,
+		.wchar = e->wchar,
+		.read_bytes = e->read_bytes,
+		.write_bytes = e->write_bytes,
+	};
+	struct row *r = row_get(s, (pid_t)e->head.who.pid);
+
+	if (r && r->proc_id && r->proc_id != e->head.who.proc_id) {
+		row_fold(s, r);
+		r = row_get(s, (pid_t)e->head.who.pid);
+	}
+	if (!r)
+		return;
+	r->proc_id = e->head.who.proc_id;
+	tally_add(&r->exits, &t);
+	/* Never sampled, and older than us: how much of it is ours nobody knows. */
+	if (!r->start_ticks && (e->head.who.flags & TARGET_ATTACHED) &&
+	    !s->config.since_process_start)
+		tally_add(&r->base, &t);
+	if (e->group_dead)
+		row_fold(s, r);
+}
+
+static void row_metrics(struct sampler *s, struct row *r, const struct proc_stat *st)
+{
+	struct metrics *m = &r->sampled.metrics;
+	struct tally t = row_tally(r);
+	uint64_t start_ns = st->start_ticks * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+	uint64_t boot_ns = now_ns(CLOCK_BOOTTIME), elapsed = s->sample.elapsed_ns;
+
+	m->ts_ms = now_ns(CLOCK_REALTIME) / 1000000;
+	m->cpu_usage = elapsed ? (float)(100.0 * (double)(t.cpu_ns - r->cpu_before_ns) /
+					 (double)elapsed)
+			       : 0;
+	r->cpu_before_ns = t.cpu_ns;
+	m->mem_rss_kb = st->rss_pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+	m->mem_vms_kb = st->vsize / 1024;
+	m->disk_read_bytes = t.read_bytes;
+	m->disk_write_bytes = t.write_bytes;
+	m->syscall_read_bytes = t.rchar;
+	m->syscall_write_bytes = t.wchar;
+	m->page_faults_cached = t.min_flt;
+	m->page_faults_disk = t.maj_flt;
+	m->has_io = !r->denied_io;
+	m->thread_count = st->threads;
+	m->uptime_secs = boot_ns > start_ns ? (boot_ns - start_ns) / NS_PER_SEC : 0;
+	m->cpu_core = st->processor;
+	m->has_core = true;
+	net_of(&s->net, r->pid, &m->sys_net_rx_bytes, &m->sys_net_tx_bytes);
+}
+
+/* The sample of the last interval is over: what it had is read. */
+static void row_read(struct sampler *s, struct row *r, const struct proc_stat *st, bool first)
+{
+	struct tally t = { .min_flt = st->min_flt, .maj_flt = st->maj_flt };
+	struct proc_io io;
+	int err = proc_io_read(r->pid, &io);
+
+	if (!err) {
+		t.rchar = io.rchar;
+		t.wchar = io.wchar;
+		t.read_bytes = io.read_bytes;
+		t.write_bytes = io.write_bytes;
+	} else if (err == -EACCES || err == -EPERM) {
+		r->denied_io = s->denied_io = true;
+	}
+	if (proc_cpu_ns(r->pid, &t.cpu_ns))
+		t.cpu_ns = st->cpu_ticks * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+	tally_max(&r->now, &t);
+	if (first && s->config.attached && !s->samples) {
+		if (!s->config.since_process_start)
+			r->base = t;
+		r->cpu_before_ns = row_tally(r).cpu_ns;	/* its past is no part of this interval */
+	}
+}
+
+static void row_sample(struct sampler *s, const struct proc_member *m)
+{
+	struct row *r = row_get(s, m->pid);
+	struct proc_stat st;
+	bool first;
+
+	if (!r)
+		return;
+	r->member = true;
+	if (!m->pid || proc_stat_read(m->pid, &st))
+		return;
+	if (r->start_ticks && r->start_ticks != st.start_ticks) {
+		if (!s->walking)
+			return;		/* its exit event is still under way, and will end this row */
+		row_fold(s, r);
+		r = row_get(s, m->pid);
+		if (!r)
+			return;
+		r->member = true;
+	}
+	first = !r->start_ticks;
+	r->start_ticks = st.start_ticks;
+	row_read(s, r, &st, first);
+	/* A zombie leader whose threads run on is a live process. */
+	r->live = !((st.state == 'Z' && st.threads <= 1) || st.state == 'X');
+	row_metrics(s, r, &st);
+	r->sampled.pid = m->pid;
+	r->sampled.ppid = st.ppid;
+	memcpy(r->sampled.comm, st.comm, sizeof(r->sampled.comm));
+}
+
+static int child_add(struct sampler *s, const struct sampled_process *p)
+{
+	struct sample *sample = &s->sample;
+
+	if (sample->nchildren == s->size) {
+		size_t size = s->size ? 2 * s->size : 64;
+		struct sampled_process *grown =
+			reallocarray(sample->children, size, sizeof(*grown));
+
+		if (!grown)
+			return err_set(-ENOMEM, "cannot keep %zu processes", size);
+		sample->children = grown;
+		s->size = size;
+	}
+	sample->children[sample->nchildren++] = *p;
+	return 0;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct sampled_process *x = a, *y = b;
+
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static void add_live(struct metrics *all, const struct metrics *m)
+{
+	all->mem_rss_kb += m->mem_rss_kb;
+	all->mem_vms_kb += m->mem_vms_kb;
+	all->thread_count += m->thread_count;
+	if (m->uptime_secs > all->uptime_secs)
+		all->uptime_secs = m->uptime_secs;
+	all->process_count++;
+}
+
+/* Fills sample.all from the dead and the rows. */
+static void add_up(struct sampler *s)
+{
+	struct metrics *all = &s->sample.all;
+	struct tally total = s->dead;
+	struct row *r, *next;
+
+	HASH_ITER(hh, s->rows, r, next) {
+		struct tally t = row_tally(r);
+
+		tally_add(&total, &t);
+		if (r->live)
+			add_live(all, &r->sampled.metrics);
+	}
+	all->ts_ms = s->sample.ts_ms;
+	all->disk_read_bytes = total.read_bytes;
+	all->disk_write_bytes = total.write_bytes;
+	all->syscall_read_bytes = total.rchar;
+	all->syscall_write_bytes = total.wchar;
+	all->page_faults_cached = total.min_flt;
+	all->page_faults_disk = total.maj_flt;
+	all->has_io = !s->denied_io;
+	net_total(&s->net, &all->sys_net_rx_bytes, &all->sys_net_tx_bytes);
+	if (s->config.attached && !s->samples)
+		s->total_cpu_before_ns = total.cpu_ns;
+	if (s->sample.elapsed_ns)
+		all->cpu_usage = (float)(100.0 * (double)(total.cpu_ns - s->total_cpu_before_ns) /
+					 (double)s->sample.elapsed_ns);
+	s->total_cpu_before_ns = total.cpu_ns;
+}
+
+static int collect(struct sampler *s)
+{
+	struct sample *sample = &s->sample;
+	struct row *r, *next;
+	int err = 0;
+
+	HASH_ITER(hh, s->rows, r, next) {
+		if (!r->member) {
+			row_fold(s, r);
+			continue;
+		}
+		if (!r->live)
+			continue;
+		if (r->pid == s->config.root) {
+			sample->has_root = true;
+			sample->root = r->sampled;
+		} else if (!err) {
+			err = child_add(s, &r->sampled);
+		}
+	}
+	qsort(sample->children, sample->nchildren, sizeof(*sample->children), by_pid);
+	return err;
+}
+
+/* Pressure is a cgroup's, so it is told once, for the root. */
+static void read_pressure(struct sample *sample)
+{
+	char path[4096];
+	struct psi_mem psi;
+
+	if (!sample->has_root || proc_psi_path(sample->root.pid, path, sizeof(path)) ||
+	    psi_mem_read(path, &psi))
+		return;
+	sample->root.metrics.has_psi = sample->all.has_psi = true;
+	sample->root.metrics.psi_some_avg10 = sample->all.psi_some_avg10 = psi.some_avg10;
+	sample->root.metrics.psi_full_avg10 = sample->all.psi_full_avg10 = psi.full_avg10;
+}
+
+int sampler_take(struct sampler *s, const struct proc_member *members, size_t n,
+		 const struct sample **out)
+{
+	struct sample *sample = &s->sample;
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	struct row *r, *next;
+	int err = 0;
+
+	s->walking = !members;
+	if (!members && s->walk)
+		err = proc_tree_walk(s->walk, &members, &n);
+	if (err)
+		return err;
+	sample->elapsed_ns = now - s->last_ns;
+	s->last_ns = now;
+	sample->ts_ms = now_ns(CLOCK_REALTIME) / 1000000;
+	sample->nchildren = 0;
+	sample->has_root = false;
+	memset(&sample->all, 0, sizeof(sample->all));
+	HASH_ITER(hh, s->rows, r, next)
+		r->member = r->live = false;
+	net_next(&s->net);
+	for (size_t i = 0; i < n; i++)
+		row_sample(s, &members[i]);
+	err = collect(s);
+	add_up(s);
+	read_pressure(sample);
+	s->samples++;
+	*out = sample;
+	return err;
+}

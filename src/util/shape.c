@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Walks a shape table over a struct and makes JSON of it, or, with no struct, the JSON
+ * Schema of what it would make. Tables are trusted: they are constants of this program.
+ */
+#include "shape.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "utf8.h"
+
+const char *metric_unit_name(enum metric_unit unit)
+{
+	static const char *const names[] = {
+		[UNIT_NONE] = "",	 [UNIT_NS] = "ns",	     [UNIT_BYTES] = "bytes",
+		[UNIT_KB] = "KB",	 [UNIT_COUNT] = "count",     [UNIT_RATIO] = "ratio",
+		[UNIT_PERCENT] = "%",	 [UNIT_SECONDS] = "seconds", [UNIT_MS] = "ms",
+	};
+
+	return names[unit];
+}
+
+const char *metric_kind_name(enum metric_kind kind)
+{
+	static const char *const names[] = {
+		[METRIC_INFO] = "",
+		[METRIC_COUNTER] = "counter",
+		[METRIC_GAUGE] = "gauge",
+		[METRIC_HISTOGRAM] = "histogram",
+	};
+
+	return names[kind];
+}
+
+json_t *shape_text(const char *text, size_t len)
+{
+	char *clean, *to;
+	json_t *string;
+
+	len = strnlen(text, len);
+	if (utf8_valid(text, len))
+		return json_stringn_nocheck(text, len);
+	to = clean = malloc(3 * len);	/* U+FFFD has three bytes */
+	if (!clean)
+		return NULL;
+	while (len) {
+		size_t good = utf8_length(text, len);
+
+		if (good) {
+			memcpy(to, text, good);
+			to += good;
+		} else {
+			memcpy(to, "\xEF\xBF\xBD", 3);
+			to += 3;
+			good = 1;
+		}
+		text += good;
+		len -= good;
+	}
+	string = json_stringn_nocheck(clean, (size_t)(to - clean));
+	free(clean);
+	return string;
+}
+
+static json_t *u64_json(uint64_t v)
+{
+	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
+}
+
+/* JSON has no NaN; a float is written with the digits it has, not those of its double. */
+static json_t *real_json(double v, bool single)
+{
+	char digits[32];
+
+	if (!isfinite(v))
+		return json_null();
+	if (!single)
+		return json_real(v);
+	snprintf(digits, sizeof(digits), "%.7g", v);
+	return json_real(strtod(digits, NULL));
+}
+
+static size_t row_count(const struct shape *s, const char *base)
+{
+	size_t n;
+
+	if (s->count)
+		return s->count;
+	memcpy(&n, base + s->count_offset, sizeof(n));
+	return s->limit && n > s->limit ? s->limit : n;
+}
+
+static const char *row_base(const struct shape *s, const char *base)
+{
+	const char *rows;
+
+	if (s->inline_array)
+		return base + s->offset;
+	memcpy(&rows, base + s->offset, sizeof(rows));
+	return rows;
+}
+
+static json_t *member_json(const struct shape *s, const char *base);
+
+static json_t *row_json(const struct shape *s, const char *row)
+{
+	return s->lone ? member_json(s->sub, row) : shape_json(s->sub, row);
+}
+
+static json_t *strings_json(const struct shape *s, const char *base)
+{
+	const char *const *rows = (const void *)row_base(s, base);
+	size_t n = row_count(s, base);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, shape_text(rows[i], SIZE_MAX));
+	return array;
+}
+
+static json_t *list_json(const struct shape *s, const char *base)
+{
+	const char *row = row_base(s, base);
+	size_t n = row_count(s, base);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++, row += s->size)
+		if (!s->row_present || s->row_present(row))
+			json_array_append_new(array, row_json(s, row));
+	return array;
+}
+
+/* Two rows of one key: the later wins, as everywhere in JSON. */
+static json_t *dict_json(const struct shape *s, const char *base)
+{
+	const char *row = row_base(s, base);
+	size_t n = row_count(s, base);
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < n; i++, row += s->size)
+		if (!s->row_present || s->row_present(row))
+			json_object_set_new(object, s->row_key(row, i), row_json(s, row));
+	return object;
+}
+
+/* Numbers and flags; memcpy because a table may point into packed or shared records. */
+static json_t *scalar_json(const struct shape *s, const char *at)
+{
+	union {
+		uint64_t u64;
+		uint32_t u32;
+		int64_t i64;
+		int i;
+		double f64;
+		float f32;
+		bool b;
+	} v;
+
+	switch (s->type) {
+	case SHAPE_U64:
+		memcpy(&v.u64, at, sizeof(v.u64));
+		return u64_json(v.u64);
+	case SHAPE_U32:
+		memcpy(&v.u32, at, sizeof(v.u32));
+		return u64_json(v.u32);
+	case SHAPE_I64:
+		memcpy(&v.i64, at, sizeof(v.i64));
+		return json_integer(v.i64);
+	case SHAPE_INT:
+		memcpy(&v.i, at, sizeof(v.i));
+		return json_integer(v.i);
+	case SHAPE_F64:
+		memcpy(&v.f64, at, sizeof(v.f64));
+		return real_json(v.f64, false);
+	case SHAPE_F32:
+		memcpy(&v.f32, at, sizeof(v.f32));
+		return real_json((double)v.f32, true);
+	case SHAPE_BOOL:
+		memcpy(&v.b, at, sizeof(v.b));
+		return json_boolean(v.b);
+	default:
+		return NULL;
+	}
+}
+
+/* NULL: the member is absent. */
+static json_t *member_json(const struct shape *s, const char *base)
+{
+	const char *text;
+
+	if (s->present && !s->present(base))
+		return s->nullable ? json_null() : NULL;
+	switch (s->type) {
+	case SHAPE_STR:
+		memcpy(&text, base + s->offset, sizeof(text));
+		if (!text)
+			return s->optional ? NULL : json_null();
+		return shape_text(text, SIZE_MAX);
+	case SHAPE_CHARS:
+		return shape_text(base + s->offset, s->size);
+	case SHAPE_STRS:
+		return strings_json(s, base);
+	case SHAPE_OBJECT:
+		return shape_json(s->sub, base + s->offset);
+	case SHAPE_LIST:
+		return list_json(s, base);
+	case SHAPE_DICT:
+		return dict_json(s, base);
+	case SHAPE_CUSTOM:
+		return s->make(base + s->offset);
+	default:
+		return scalar_json(s, base + s->offset);
+	}
+}
+
+json_t *shape_json(const struct shape *table, const void *base)
+{
+	json_t *object = json_object();
+
+	for (const struct shape *s = table; s->type != SHAPE_END; s++) {
+		json_t *value = member_json(s, base);
+
+		if (value)
+			json_object_set_new(object, s->key, value);
+	}
+	return object;
+}
+
+/* --- the schema --- */
+
+static json_t *member_schema(const struct shape *s);
+
+static json_t *row_schema(const struct shape *s)
+{
+	return s->lone ? member_schema(s->sub) : shape_schema(s->sub);
+}
+
+static json_t *dict_schema(const struct shape *s)
+{
+	json_t *properties, *required;
+
+	if (!s->count)
+		return json_pack("{s:s, s:o}", "type", "object", "additionalProperties",
+				 row_schema(s));
+	properties = json_object();
+	required = json_array();
+	for (size_t i = 0; i < s->count; i++) {
+		json_object_set_new(properties, s->row_key(NULL, i), row_schema(s));
+		if (!s->row_present)
+			json_array_append_new(required, json_string(s->row_key(NULL, i)));
+	}
+	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
+			 "required", required, "additionalProperties", 0);
+}
+
+static json_t *type_schema(const struct shape *s)
+{
+	switch (s->type) {
+	case SHAPE_U64:
+	case SHAPE_U32:
+		return json_pack("{s:s, s:i}", "type", "integer", "minimum", 0);
+	case SHAPE_I64:
+	case SHAPE_INT:
+		return json_pack("{s:s}", "type", "integer");
+	case SHAPE_F64:
+	case SHAPE_F32:
+		return json_pack("{s:s}", "type", "number");
+	case SHAPE_BOOL:
+		return json_pack("{s:s}", "type", "boolean");
+	case SHAPE_STRS:
+		return json_pack("{s:s, s:{s:s}}", "type", "array", "items", "type", "string");
+	case SHAPE_OBJECT:
+		return shape_schema(s->sub);
+	case SHAPE_LIST:
+		return json_pack("{s:s, s:o}", "type", "array", "items", row_schema(s));
+	case SHAPE_DICT:
+		return dict_schema(s);
+	case SHAPE_CUSTOM:
+		return s->schema ? s->schema() : shape_schema(s->sub);
+	default:
+		return json_pack("{s:s}", "type", "string");
+	}
+}
+
+/* "HELP (UNIT, KIND)" */
+static void describe(json_t *schema, const struct shape *s)
+{
+	const char *unit = metric_unit_name(s->unit), *kind = metric_kind_name(s->kind);
+	const char *comma = *unit && *kind ? ", " : "";
+	json_t *text;
+
+	if (!s->help)
+		return;
+	text = *unit || *kind ? json_sprintf("%s (%s%s%s)", s->help, unit, comma, kind)
+			      : json_string(s->help);
+	json_object_set_new(schema, "description", text);
+}
+
+static json_t *member_schema(const struct shape *s)
+{
+	json_t *schema = type_schema(s);
+
+	if (s->nullable) {
+		json_t *type = json_object_get(schema, "type");
+
+		json_object_set_new(schema, "type", json_pack("[O, s]", type, "null"));
+	}
+	describe(schema, s);
+	return schema;
+}
+
+json_t *shape_schema(const struct shape *table)
+{
+	json_t *properties = json_object(), *required = json_array();
+
+	for (const struct shape *s = table; s->type != SHAPE_END; s++) {
+		json_object_set_new(properties, s->key, member_schema(s));
+		if (!s->optional)
+			json_array_append_new(required, json_string(s->key));
+	}
+	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
+			 "required", required, "additionalProperties", 0);
+}
