@@ -100,6 +100,8 @@ const char *uring_label(uint32_t op, char buf[static CALL_LABEL_LEN])
 
 const char *errno_label(int err, char buf[static CALL_LABEL_LEN])
 {
+	if (!err)
+		return "other";
 	if (err > 0 && (size_t)err < ARRAY_SIZE(errno_names) && errno_names[err])
 		return errno_names[err];
 	for (size_t i = 0; i < ARRAY_SIZE(kernel_errno_names); i++) {

@@ -45,7 +45,7 @@ int syscall_abi_max(enum syscall_abi abi);
 const char *syscall_label(enum syscall_abi abi, uint32_t nr, char buf[static CALL_LABEL_LEN]);
 /* What is printed for an io_uring opcode: "readv", or "op_N". */
 const char *uring_label(uint32_t op, char buf[static CALL_LABEL_LEN]);
-/* "ENOENT", also the kernel's own such as "ERESTARTSYS"; else "errno_N". */
+/* "ENOENT", also the kernel's own such as "ERESTARTSYS"; else "errno_N"; 0 (not told): "other". */
 const char *errno_label(int err, char buf[static CALL_LABEL_LEN]);
 
 /* By name, so that it holds on any architecture; CLASS_OTHER for NULL and the unknown. */

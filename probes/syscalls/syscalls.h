@@ -54,19 +54,15 @@ struct call_error {
 	__u16 err;			/* positive errno */
 };
 
-enum syscalls_thread_flag {
-	SYSCALLS_DONE = 1,		/* its final record has been sent */
-	SYSCALLS_SHOWN = 2,		/* the iterator has shown it to user space */
-	SYSCALLS_EXECVEAT = 4,		/* the exec that is about to return came by execveat */
-};
-
-/* Calls of one thread. A count that wraps carries 2^32 into syscalls_rare. */
+/* Calls of one thread. A count that wraps is carried into syscalls_rare. */
 struct syscalls_thread {
 	__u64 enter_ns;			/* --syscall-latency: when the present call began; 0: none */
 	__u16 nused;			/* distinct calls so far; the first CALLS_USED are listed */
 	__u8 nerrors;
-	__u8 flags;			/* enum syscalls_thread_flag */
-	__u32 pad;
+	__u8 done;			/* its final record has been sent or spilled */
+	__u8 shown;			/* the iterator has shown it to user space */
+	__u8 execveat;			/* the exec that is about to return came by execveat */
+	__u16 pad;
 	__u32 counts[CALL_SLOTS];
 	struct call_error errors[CALL_ERRORS];
 	__u16 used[CALLS_USED];		/* slots, in order of first use */
@@ -108,6 +104,11 @@ struct rare_key {
 	__u16 abi;			/* enum syscall_abi */
 	__u16 err;
 };
+
+/*
+ * A thread that was shown and then spilled: what was shown of it has to go, for it is in
+ * the spill again. Key of syscalls_shown is its thread_id, value the proc_id.
+ */
 
 /* Entries of syscalls_spill: one a slot, then what has none. */
 #define SPILL_OTHER CALL_SLOTS

@@ -38,7 +38,7 @@ struct thread_row {
 
 /* Calls and errors of one system call. */
 struct errno_count {
-	int err;			/* positive errno */
+	int err;			/* positive errno; 0: not told, the table was full */
 	uint64_t count;
 };
 
@@ -147,6 +147,8 @@ struct analysis {
 struct syscall_report {
 	bool present;
 	struct syscall_table tree;
+	uint64_t processes_cut;		/* in the tree's counts, without a table of their own */
+	bool has_uring;			/* false: io_uring operations are not counted here */
 	uint64_t io_uring_ops;		/* operations submitted */
 	struct call_row *uring;		/* by opcode name */
 	size_t nuring;

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * syscalls: how often each thread made each system call, and what errors came back.
+ *
+ * Hooks: sys_exit; sched_process_exit and _exec; io_uring_submit_req (6.3) or _sqe; with
+ *        --syscall-latency also sys_enter. Cost: a call of a target two task lookups and
+ *        an increment, of any other thread one lookup.
+ * Keeps: syscalls_threads (task -> counts), syscalls_rare, syscalls_spill; see syscalls.h.
+ *
+ * Counted is what returns, as a tracer counts: not exit and exit_group, nor the child's
+ * return from its own fork. Limits: execveat without a directory is seen as execve; the
+ * 32-bit sigreturn is seen as rt_sigreturn.
+ */
+#include <asm/unistd.h>
+
+#include "target.bpf.h"
+#include "syscalls.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define X32_BIT 0x40000000U	/* __X32_SYSCALL_BIT */
+#define I386_RT_SIGRETURN 173
+#define I386_FORK 2
+#define I386_CLONE 120
+#define I386_VFORK 190
+#define ENOSYS 38
+
+const volatile struct {
+	__u32 latency;		/* --syscall-latency; else the verifier drops what it asks for */
+} syscalls_cfg SEC(".rodata.syscalls");
+
+TASK_MAP(syscalls_threads, struct syscalls_thread);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct rare_key);
+	__type(value, __u64);
+} syscalls_rare SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPILL_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct spill);
+} syscalls_spill SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u32);
+} syscalls_shown SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CALL_SLOTS);
+	__type(key, __u32);
+	__type(value, struct call_time);
+} syscalls_times SEC(".maps");
+
+static const struct syscalls_thread no_calls SEC(".rodata.empty");
+
+struct call {
+	__u64 nr;
+	__s64 ret;
+	__u32 abi;
+	__u32 proc_id;
+};
+
+static __always_inline bool failed(__s64 ret)
+{
+	return (__u64)ret >= (__u64)-ERRNO_MAX;
+}
+
+static __always_inline void spill_add(__u32 entry, __u64 calls, __u64 errors)
+{
+	struct spill *s = bpf_map_lookup_elem(&syscalls_spill, &entry);
+
+	if (!s)
+		return;
+	s->calls += calls;
+	s->errors += errors;
+}
+
+/* The table is full: the tree's total stays exact, the process and the name are lost. */
+static __noinline int rare_refused(const struct rare_key *key, __u64 n)
+{
+	__u32 entry = key->abi == ABI_NATIVE ? call_slot(key->nr) : SPILL_OTHER;
+
+	if (key->err) {
+		spill_add(entry, 0, n);
+		counter_add(COUNTER_LOST_ERRNO);
+		return 0;
+	}
+	spill_add(key->abi == ABI_URING ? SPILL_URING : entry, n, 0);
+	counter_add(COUNTER_LOST_SYSCALLS);
+	return 0;
+}
+
+static __noinline int rare_add(const struct rare_key *key, __u64 n)
+{
+	__u64 *v = bpf_map_lookup_elem(&syscalls_rare, key);
+
+	if (!v) {
+		__u64 zero = 0;
+
+		bpf_map_update_elem(&syscalls_rare, key, &zero, BPF_NOEXIST);
+		v = bpf_map_lookup_elem(&syscalls_rare, key);
+	}
+	if (!v)
+		return rare_refused(key, n);
+	__sync_fetch_and_add(v, n);
+	return 0;
+}
+
+/* First use of a slot (count 1): list it. Its 2^32nd (count 0): carry, so that 0 means unused. */
+static __noinline int count_first(struct syscalls_thread *c, __u32 slot, __u32 proc_id)
+{
+	struct rare_key key = { .proc_id = proc_id, .nr = slot_call(slot) };
+	__u32 n = c->nused;
+
+	if (slot >= CALL_SLOTS)
+		return 0;
+	if (!c->counts[slot]) {
+		c->counts[slot] = 1;
+		return rare_add(&key, 0xffffffff);
+	}
+	if (n < CALLS_USED)
+		c->used[n] = slot;
+	c->nused = n + 1;
+	return 0;
+}
+
+static __noinline int count_error(struct syscalls_thread *c, __u32 slot, __u32 err, __u32 proc_id)
+{
+	struct rare_key key = { .proc_id = proc_id, .nr = slot_call(slot), .err = err };
+	__u32 n = c->nerrors;
+
+	for (__u32 i = 0; i < CALL_ERRORS && i < n; i++) {
+		struct call_error *e = &c->errors[i];
+
+		if (e->slot != slot || e->err != err)
+			continue;
+		if (++e->count)
+			return 0;
+		e->count = 1;
+		return rare_add(&key, 0xffffffff);
+	}
+	if (n >= CALL_ERRORS)
+		return rare_add(&key, 1);
+	c->errors[n] = (struct call_error){ .count = 1, .slot = slot, .err = err };
+	c->nerrors = n + 1;
+	return 0;
+}
+
+/* A number without a slot, or of another convention. */
+static __noinline int count_rare(const struct call *call)
+{
+	struct rare_key key = { .proc_id = call->proc_id, .nr = call->nr, .abi = call->abi };
+
+	rare_add(&key, 1);
+	if (!failed(call->ret))
+		return 0;
+	key.err = -call->ret;
+	return rare_add(&key, 1);
+}
+
+/*
+ * What orig_ax says at the exit is not always what was called. sigreturn has taken it from
+ * the frame, where it is -1: so is an unknown call -1, but that fails with ENOSYS.
+ * Returns whether there is something to count.
+ */
+static __noinline int call_resolve(struct call *call, struct task_struct *task)
+{
+	if (task->thread_info.status & TS_COMPAT)
+		call->abi = ABI_I386;
+	else if (call->nr != (__u64)-1 && (call->nr & X32_BIT))
+		call->abi = ABI_X32;
+	if (call->abi == ABI_X32)
+		call->nr &= ~(__u64)X32_BIT;
+	if ((__u32)call->nr == (__u32)-1 && call->ret != -ENOSYS) {
+		call->nr = call->abi == ABI_I386 ? I386_RT_SIGRETURN : __NR_rt_sigreturn;
+		call->ret = 0;	/* a register of the frame, no result */
+	}
+	return 0;
+}
+
+/* The child's side of a fork returns 0 as its first call of all: the parent's is counted. */
+static __always_inline bool is_born(const struct call *call)
+{
+	if (call->ret)
+		return false;
+	if (call->abi == ABI_I386)
+		return call->nr == I386_FORK || call->nr == I386_CLONE ||
+		       call->nr == I386_VFORK || call->nr == __NR_clone3;
+	return call->nr == __NR_clone || call->nr == __NR_fork || call->nr == __NR_vfork ||
+	       call->nr == __NR_clone3;
+}
+
+/* No memory for a record: the call is known for the tree only. */
+static __noinline int count_unrecorded(const struct call *call)
+{
+	__u32 entry = call->abi == ABI_NATIVE ? call_slot(call->nr) : SPILL_OTHER;
+
+	spill_add(entry, 1, failed(call->ret));
+	counter_add(COUNTER_LOST_SYSCALLS);
+	return 0;
+}
+
+static __always_inline void count_time(struct syscalls_thread *c, __u32 slot)
+{
+	struct call_time *t;
+	__u64 ns, enter = c->enter_ns;
+
+	c->enter_ns = 0;
+	if (!enter)
+		return;
+	t = bpf_map_lookup_elem(&syscalls_times, &slot);
+	if (!t)
+		return;
+	ns = bpf_ktime_get_ns() - enter;
+	t->ns += ns;
+	t->count++;
+	if (ns > t->max_ns)
+		t->max_ns = ns;
+	t->hist[hist_bucket(ns) & (HIST_BUCKETS - 1)]++;
+}
+
+/* All that is not the common case: a native call with a slot, of a thread with a record. */
+static __noinline int count_slow(struct call *call, struct target *t)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct syscalls_thread *c;
+	__u32 slot;
+
+	call_resolve(call, task);
+	call->proc_id = t->proc_id;
+	c = task_map_get(&syscalls_threads, task);
+	if (!c) {
+		if (is_born(call))
+			return 0;
+		c = task_map_create(&syscalls_threads, task, &no_calls);
+		if (!c)
+			return count_unrecorded(call);
+	}
+	slot = call_slot(call->nr);
+	if (call->abi != ABI_NATIVE || slot >= CALL_SLOTS) {
+		c->enter_ns = 0;
+		return count_rare(call);
+	}
+	if (syscalls_cfg.latency)
+		count_time(c, slot);
+	if (++c->counts[slot] <= 1)
+		count_first(c, slot, call->proc_id);
+	return failed(call->ret) ? count_error(c, slot, -call->ret, call->proc_id) : 0;
+}
+
+static __always_inline int count_call(__u64 nr, __s64 ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct target *t = task_map_get(&targets, task);
+	struct call call = { .nr = nr, .ret = ret };
+	struct syscalls_thread *c;
+	__u32 slot = call_slot(nr);
+
+	if (!t || (t->flags & TARGET_PREEXEC))
+		return 0;
+	c = task_map_get(&syscalls_threads, task);
+	if (!c || slot >= CALL_SLOTS || (task->thread_info.status & TS_COMPAT))
+		return count_slow(&call, t);
+	if (nr == __NR_execve && c->execveat) {
+		c->execveat = 0;
+		slot = __NR_execveat;
+	}
+	if (syscalls_cfg.latency)
+		count_time(c, slot);
+	if (++c->counts[slot] <= 1)
+		count_first(c, slot, t->proc_id);
+	if (failed(ret))
+		count_error(c, slot, -ret, t->proc_id);
+	return 0;
+}
+
+SEC_TP("sys_exit")
+int BPF_PROG(syscalls_exit, struct pt_regs *regs, long ret)
+{
+#ifdef TASK_HASH
+	return count_call(BPF_CORE_READ(regs, orig_ax), ret);
+#else
+	return count_call(regs->orig_ax, ret);
+#endif
+}
+
+/* The tracepoint's record: raw_syscalls/sys_exit/format. */
+struct sys_exit_ctx {
+	__u64 common;
+	__s64 id;
+	__s64 ret;
+};
+
+SEC("tracepoint/raw_syscalls/sys_exit")
+int syscalls_exit_tp(struct sys_exit_ctx *ctx)
+{
+	return count_call(ctx->id, ctx->ret);
+}
+
+static __always_inline int note_enter(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct target *t = task_map_get(&targets, task);
+	struct syscalls_thread *c;
+
+	if (!t || (t->flags & TARGET_PREEXEC))
+		return 0;
+	c = task_map_get(&syscalls_threads, task);
+	if (!c)
+		c = task_map_create(&syscalls_threads, task, &no_calls);
+	if (c)
+		c->enter_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC_TP("sys_enter")
+int BPF_PROG(syscalls_enter)
+{
+	return note_enter();
+}
+
+SEC("tracepoint/raw_syscalls/sys_enter")
+int syscalls_enter_tp(void *ctx)
+{
+	return note_enter();
+}
+
+/* exec has set orig_ax to execve; only the name made for a descriptor tells execveat. */
+SEC_TP("sched_process_exec")
+int BPF_PROG(syscalls_exec, struct task_struct *unused, int old_pid, struct linux_binprm *bprm)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct syscalls_thread *c;
+
+	if (!BPF_CORE_READ(bprm, fdpath) || !task_map_get(&targets, task))
+		return 0;
+	c = task_map_get(&syscalls_threads, task);
+	if (c)
+		c->execveat = 1;
+	return 0;
+}
+
+/* ---- operations of io_uring, booked on who submits them ---- */
+
+static __always_inline int count_uring(struct io_kiocb *req)
+{
+	struct target *t = target_current();
+	struct rare_key key = { .abi = ABI_URING };
+
+	if (!t)
+		return 0;
+	key.proc_id = t->proc_id;
+	key.nr = TASK_READ(req, opcode);
+	return rare_add(&key, 1);
+}
+
+SEC_TP("io_uring_submit_req")
+int BPF_PROG(syscalls_uring_req, struct io_kiocb *req)
+{
+	return count_uring(req);
+}
+
+/* Its name before 6.3, ad1fe1b8a5b8 */
+SEC_TP("io_uring_submit_sqe")
+int BPF_PROG(syscalls_uring_sqe, struct io_kiocb *req)
+{
+	return count_uring(req);
+}
+
+/* ---- the end of a thread, and what lives ---- */
+
+static __always_inline bool send_short(const struct target *t, const struct syscalls_thread *c,
+				       __u32 flags)
+{
+	struct syscalls_final_short *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e)
+		return false;
+	e->head = (struct event_head){ .kind = EVENT_SYSCALLS_FINAL, .flags = flags | FINAL_SHORT };
+	e->head.who = *t;
+	e->ncalls = c->nused;
+	e->nerrors = c->nerrors;
+	for (__u32 i = 0; i < CALLS_USED; i++) {
+		__u32 slot = c->used[i];
+
+		if (slot >= CALL_SLOTS)
+			break;
+		e->calls[i].slot = slot;
+		e->calls[i].count = c->counts[slot];
+	}
+	__builtin_memcpy(e->errors, c->errors, sizeof(e->errors));
+	event_submit(e);
+	return true;
+}
+
+static __always_inline bool send_whole(const struct target *t, const struct syscalls_thread *c,
+				       __u32 flags)
+{
+	struct syscalls_final *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e)
+		return false;
+	e->head = (struct event_head){ .kind = EVENT_SYSCALLS_FINAL, .flags = flags };
+	e->head.who = *t;
+	bpf_probe_read_kernel(&e->thread, sizeof(e->thread), c);
+	event_submit(e);
+	return true;
+}
+
+/* The ring is full: into the tree's totals, by call, errors without their names. */
+static __noinline int spill_thread(const struct syscalls_thread *c, __u32 thread_id, __u32 proc_id)
+{
+	for (__u32 slot = 0; slot < CALL_SLOTS; slot++) {
+		if (c->counts[slot])
+			spill_add(slot, c->counts[slot], 0);
+	}
+	for (__u32 i = 0; i < CALL_ERRORS && i < c->nerrors; i++)
+		spill_add(c->errors[i].slot, 0, c->errors[i].count);
+	counter_add(COUNTER_SPILLED_SYSCALLS);
+	if (c->shown && bpf_map_update_elem(&syscalls_shown, &thread_id, &proc_id, BPF_ANY))
+		counter_add(COUNTER_LOST_SYSCALLS);
+	return 0;
+}
+
+static __always_inline int end_thread(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct target *t = task_map_get(&targets, task);
+	struct syscalls_thread *c;
+	__u32 flags;
+	bool sent;
+
+	if (!t)
+		return 0;
+	c = task_map_get(&syscalls_threads, task);
+	if (!c || c->done)
+		return 0;
+	c->done = 1;
+	flags = task->signal->live.counter ? 0 : FINAL_GROUP_DEAD;
+	if (c->nused <= CALLS_USED && c->nerrors <= CALL_ERRORS_SHORT)
+		sent = send_short(t, c, flags);
+	else
+		sent = send_whole(t, c, flags);
+	if (!sent)
+		spill_thread(c, t->thread_id, t->proc_id);
+	task_map_delete(&syscalls_threads, task);
+	return 0;
+}
+
+SEC_TP("sched_process_exit")
+int BPF_PROG(syscalls_end)
+{
+	return end_thread();
+}
+
+SEC("tracepoint/sched/sched_process_exit")
+int syscalls_end_tp(void *ctx)
+{
+	return end_thread();
+}
+
+SEC("iter/task")
+int syscalls_live(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
+	struct syscalls_thread *c;
+	struct target *t;
+	__u32 id[2];
+
+	if (!task)
+		return 0;
+	t = task_map_get(&targets, task);
+	if (!t)
+		return 0;
+	c = task_map_get(&syscalls_threads, task);
+	if (!c || c->done)
+		return 0;
+	c->shown = 1;
+	id[0] = t->proc_id;
+	id[1] = t->thread_id;
+	bpf_seq_write(seq, id, sizeof(id));
+	bpf_seq_write(seq, c, sizeof(*c));
+	return 0;
+}

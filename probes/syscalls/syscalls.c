@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The syscalls probe: descriptor and reader. The kernel side is syscalls.bpf.c; what it
+ * shows is summed in the store, and a report is made of the store's totals.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis.h"
+#include "err.h"
+#include "session.h"
+#include "store.h"
+#include "sum.h"
+#include "syscalls_shape.h"
+#include "table.h"
+
+extern const unsigned char syscalls_bpf_start[], syscalls_bpf_end[];
+extern const unsigned char syscalls_hash_bpf_start[], syscalls_hash_bpf_end[];
+
+#define HOOKS { "syscalls_exit", "syscalls_end" }
+#define HOOKS_TP { "syscalls_exit_tp", "syscalls_end_tp" }
+#define URING "syscalls_uring_req", "syscalls_uring_sqe"
+#define EXTRA { "syscalls_enter", "syscalls_exec", URING }
+#define EXTRA_TP { "syscalls_enter_tp", "syscalls_exec", URING }
+
+static const struct source syscalls_sources[] = {
+	{ "tp_btf", HOOKS, EXTRA, false },
+	{ "raw_tp", HOOKS, EXTRA, true },
+	{ "tracepoint", HOOKS_TP, EXTRA_TP, false },
+	{ "tracepoint", HOOKS_TP, EXTRA_TP, true },
+	{ 0 },
+};
+
+#define PROCESSES_KEPT 4096
+#define RARE_BATCH 1024
+
+struct syscalls_data {
+	struct store store;
+	bool latency;
+	bool uring;
+	int rare_fd, spill_fd, shown_fd, times_fd;
+	int cpus;
+};
+
+static bool wants_latency(const struct probe *p)
+{
+	return p->session && p->session->options->syscall_latency;
+}
+
+static int syscalls_configure(struct probe *p, struct bpf_object *obj)
+{
+	static const char *const enter[] = { "syscalls_enter", "syscalls_enter_tp" };
+	struct bpf_map *cfg = bpf_object__find_map_by_name(obj, ".rodata.syscalls");
+	struct bpf_map *times = bpf_object__find_map_by_name(obj, "syscalls_times");
+	uint32_t latency = wants_latency(p);
+	int err;
+
+	if (!cfg || !times)
+		return err_set(-ENOENT, "the object of syscalls lacks a map");
+	err = bpf_map__set_initial_value(cfg, &latency, sizeof(latency));
+	if (!err && !latency)
+		err = bpf_map__set_max_entries(times, 1);
+	if (err)
+		return err_set(err, "cannot configure syscalls");
+	for (int i = 0; i < 2 && !latency; i++)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, enter[i]), false);
+	return 0;
+}
+
+/* The errno with which this optional program of the chosen source failed; 0: it is attached. */
+static int program_error(const struct probe *p, const char *name)
+{
+	for (size_t i = 0; i < p->nattempts; i++) {
+		const struct source_attempt *a = &p->attempts[i];
+
+		if (!strcmp(a->name, p->source->name) && !strcmp(a->what, name))
+			return a->error;
+	}
+	return 0;
+}
+
+static int syscalls_start(struct probe *p)
+{
+	struct syscalls_data *d = calloc(1, sizeof(*d));
+	int err = program_error(p, "syscalls_uring_req");
+
+	if (!d)
+		return err_set(-ENOMEM, "no memory");
+	p->data = d;
+	d->store.max_processes = probe_limit(p, "syscalls_processes", PROCESSES_KEPT);
+	d->latency = wants_latency(p);
+	d->uring = !err || !program_error(p, "syscalls_uring_sqe");
+	if (!d->uring)
+		session_note(p->session, "io_uring operations are not counted: no tracepoint (%s)",
+			     strerror(-err));
+	d->rare_fd = probe_map_fd(p, "syscalls_rare");
+	d->spill_fd = probe_map_fd(p, "syscalls_spill");
+	d->shown_fd = probe_map_fd(p, "syscalls_shown");
+	d->times_fd = probe_map_fd(p, "syscalls_times");
+	d->cpus = libbpf_num_possible_cpus();
+	return d->cpus < 0 ? err_set(d->cpus, "cannot count the CPUs") : 0;
+}
+
+static void syscalls_free(struct probe *p)
+{
+	struct syscalls_data *d = p->data;
+
+	if (!d)
+		return;
+	store_free(&d->store);
+	free(d);
+	p->data = NULL;
+}
+
+static bool syscalls_event(struct probe *p, const struct event_head *head, size_t size)
+{
+	struct syscalls_data *d = p->data;
+
+	if (head->kind != EVENT_SYSCALLS_FINAL)
+		return false;
+	if (!store_final(&d->store, head, size))
+		log_msg(LOG_WARN, "syscalls: a final record of %zu bytes is not one", size);
+	return true;
+}
+
+/* ---- reading the kernel's tables ---- */
+
+static void take_live(void *ctx, const void *data, size_t size)
+{
+	struct syscalls_data *d = ctx;
+	const struct syscalls_live *live = data;
+
+	for (; size >= sizeof(*live); size -= sizeof(*live))
+		store_live(&d->store, live++);
+}
+
+/* A dead process counts no more: once its rows are taken they can go. */
+static void take_rare_rows(struct syscalls_data *d, const struct rare_key *keys,
+			   const uint64_t *counts, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (store_rare(&d->store, &keys[i], counts[i]))
+			bpf_map_delete_elem(d->rare_fd, &keys[i]);
+	}
+}
+
+static int read_rare(struct syscalls_data *d)
+{
+	static struct rare_key keys[RARE_BATCH];
+	static uint64_t counts[RARE_BATCH];
+	uint32_t at = 0, n;
+	void *from = NULL;
+	int err = 0;
+
+	while (!err) {
+		n = RARE_BATCH;
+		err = bpf_map_lookup_batch(d->rare_fd, from, &at, keys, counts, &n, NULL);
+		if (err && err != -ENOENT)
+			return err_set(err, "cannot read the rare system calls");
+		take_rare_rows(d, keys, counts, n);
+		from = &at;
+	}
+	return 0;
+}
+
+static void read_spill(struct probe *p, struct syscalls_data *d)
+{
+	const uint64_t *counters = p->session->counters;
+	struct spill *percpu;
+	uint32_t id;
+
+	if (!counters[COUNTER_SPILLED_SYSCALLS] && !counters[COUNTER_LOST_SYSCALLS] &&
+	    !counters[COUNTER_LOST_ERRNO])
+		return;
+	while (!bpf_map_get_next_key(d->shown_fd, NULL, &id)) {
+		store_spilled_thread(&d->store, id);
+		if (bpf_map_delete_elem(d->shown_fd, &id))
+			break;
+	}
+	percpu = calloc((size_t)d->cpus, sizeof(*percpu));
+	if (!percpu)
+		abort();
+	for (uint32_t entry = 0; entry < SPILL_ENTRIES; entry++) {
+		struct spill sum = { 0 };
+
+		if (bpf_map_lookup_elem(d->spill_fd, &entry, percpu))
+			continue;
+		for (int cpu = 0; cpu < d->cpus; cpu++) {
+			sum.calls += percpu[cpu].calls;
+			sum.errors += percpu[cpu].errors;
+		}
+		store_spill(&d->store, entry, &sum);
+	}
+	free(percpu);
+}
+
+static void sum_times(const struct call_time *percpu, int cpus, struct wait_stat *w)
+{
+	uint64_t hist[HIST_BUCKETS] = { 0 };
+
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		const struct call_time *t = &percpu[cpu];
+
+		w->ns += t->ns;
+		w->count += t->count;
+		w->max_ns = t->max_ns > w->max_ns ? t->max_ns : w->max_ns;
+		for (int i = 0; i < HIST_BUCKETS; i++)
+			hist[i] += t->hist[i];
+	}
+	if (!w->count)
+		return;
+	w->p50_ns = hist_quantile(hist, 0.50, w->max_ns);
+	w->p95_ns = hist_quantile(hist, 0.95, w->max_ns);
+	w->p99_ns = hist_quantile(hist, 0.99, w->max_ns);
+}
+
+static void read_times(struct syscalls_data *d, struct syscall_table *table)
+{
+	struct call_time *percpu = calloc((size_t)d->cpus, sizeof(*percpu));
+
+	if (!percpu)
+		abort();
+	for (size_t i = 0; i < table->ncalls; i++) {
+		struct call_row *row = &table->calls[i];
+		uint32_t slot = call_slot((uint32_t)row->nr);
+
+		if (slot >= CALL_SLOTS || bpf_map_lookup_elem(d->times_fd, &slot, percpu))
+			continue;
+		sum_times(percpu, d->cpus, &row->time);
+		row->has_latency = row->time.count;
+	}
+	free(percpu);
+}
+
+/* ---- the report ---- */
+
+/* Only the last report shows processes: a table for each at every tick would be for nobody. */
+static void fill_processes(struct syscalls_data *d, struct report *r)
+{
+	for (size_t i = 0; r->final && i < r->ledger.nprocesses; i++) {
+		struct process_row *row = &r->ledger.processes[i];
+		const struct calls_process *p = store_process(&d->store, row->proc_id);
+
+		if (p)
+			table_fill(r, &row->syscalls, &p->calls);
+	}
+	r->syscalls.processes_cut = d->store.processes_cut;
+}
+
+static int syscalls_snapshot(struct probe *p, struct report *r)
+{
+	struct syscalls_data *d = p->data;
+	int err;
+
+	err = session_iterate(p, "syscalls_live", take_live, d);
+	if (!err)
+		err = read_rare(d);	/* after the threads: a carry never comes before its wrap */
+	if (err)
+		return err;
+	read_spill(p, d);
+	r->syscalls.present = true;
+	r->syscalls.has_uring = d->uring;
+	table_fill(r, &r->syscalls.tree, &d->store.tree);
+	table_fill_uring(r, &d->store.tree);
+	if (d->latency)
+		read_times(d, &r->syscalls.tree);
+	fill_processes(d, r);
+	analysis_make(r);
+	return 0;
+}
+
+static bool syscalls_reported(const struct report *r)
+{
+	return r->syscalls.present;
+}
+
+const struct probe_class syscalls_probe = {
+	.name = "syscalls",
+	.summary = "count and errors of every system call, io_uring operations, kind of program",
+	.shape = syscalls_shape,
+	.tick_shape = syscalls_tick_shape,
+	.reported = syscalls_reported,
+	.sources = syscalls_sources,
+	.image = { syscalls_bpf_start, syscalls_bpf_end },
+	.image_hash = { syscalls_hash_bpf_start, syscalls_hash_bpf_end },
+	.configure = syscalls_configure,
+	.start = syscalls_start,
+	.event = syscalls_event,
+	.snapshot = syscalls_snapshot,
+	.free = syscalls_free,
+};
