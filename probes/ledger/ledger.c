@@ -244,6 +244,8 @@ const struct probe_class ledger_probe = {
 	.summary = "where every thread's wall-clock time went: on a CPU, waiting for one, "
 		   "blocked and on what",
 	.shape = ledger_shape,
+	.tick_shape = ledger_tick_shape,
+	.reported = ledger_reported,
 	.sources = ledger_sources,
 	.image = { ledger_bpf_start, ledger_bpf_end },
 	.image_hash = { ledger_hash_bpf_start, ledger_hash_bpf_end },

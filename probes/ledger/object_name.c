@@ -99,9 +99,9 @@ const char *object_name_make(struct report *r, struct probe *p, const struct obj
 	bool named;
 
 	if (key->kind == OBJECT_FUTEX)
-		return report_printf(r, "futex 0x%llx", key->a);
+		return report_printf(r, "0x%llx", key->a);
 	if (key->kind == OBJECT_KLOCK)
-		return report_printf(r, "kernel lock 0x%llx", key->a);
+		return report_printf(r, "0x%llx", key->a);
 	if (key->kind == OBJECT_PIPE)
 		return report_printf(r, "pipe:[%llu]", key->a);
 	named = !bpf_map_lookup_elem(probe_map_fd(p, "ledger_names"), &nkey, &name);

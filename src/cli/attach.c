@@ -102,7 +102,7 @@ static void loop(struct monitor *m, const struct pid_list *targets, int signals)
 
 	while (anyone_left(m, targets)) {
 		int timeout = monitor_timeout(m);
-		uint64_t now = monitor_clock();
+		uint64_t now = session_clock();
 
 		if (timeout > 50)
 			timeout = 50; /* an end of the targets is seen by looking */
@@ -131,7 +131,7 @@ int cmd_attach(struct options *o)
 	if (!err)
 		err = monitor_open(&m, o, true);
 	if (!err && m.session) {
-		m.session->start_ns = monitor_clock();
+		m.session->start_ns = session_clock();
 		err = seed(m.session, o, &targets);
 	}
 	signals = err ? err : take_signals();

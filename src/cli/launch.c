@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,10 +51,40 @@ static int become(const struct launch_user *u)
 	return 0;
 }
 
+void launch_priority_get(struct launch_priority *p)
+{
+	struct sched_param param = { 0 };
+
+	p->policy = sched_getscheduler(0);
+	p->realtime = sched_getparam(0, &param) ? 0 : param.sched_priority;
+	p->nice = getpriority(PRIO_PROCESS, 0);
+}
+
+void launch_priority_raise(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+
+	sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param);
+}
+
+/* The reset on fork made the child an ordinary one; it may have been given otherwise. */
+static void restore(const struct launch_priority *p)
+{
+	struct sched_param param = { .sched_priority = p->realtime };
+
+	if (p->policy > 0 && p->policy != sched_getscheduler(0))
+		sched_setscheduler(0, p->policy, &param);
+	if (p->nice != getpriority(PRIO_PROCESS, 0))
+		setpriority(PRIO_PROCESS, 0, p->nice);
+}
+
 _Noreturn static void child(const struct launch *l, int report)
 {
-	int err = become(l->user);
+	int err;
 	ssize_t n;
+
+	restore(&l->priority);
+	err = become(l->user);
 
 	if (!err && l->stdout_to_stderr && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		err = -errno;

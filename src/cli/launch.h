@@ -21,11 +21,25 @@ struct launch_user {
 /* Looks up a user by name or number, before anything is started. 0 or -errno. */
 int launch_user(const char *name, struct launch_user *user);
 
+struct launch_priority {
+	int policy, realtime, nice;
+};
+
+/* dwell's own, as it was started. */
+void launch_priority_get(struct launch_priority *p);
+/*
+ * A ring that is not emptied in time loses rows. Among thousands of runnable threads a fair
+ * share comes too late, so dwell, which needs a thousandth of a CPU, goes first. Refused is
+ * fine. What is forked from here on is not affected.
+ */
+void launch_priority_raise(void);
+
 struct launch {
 	char *const *argv;
 	const struct launch_user *user;
 	bool stdout_to_stderr;
 	sigset_t mask;		/* of the command */
+	struct launch_priority priority;	/* ditto */
 };
 
 /*

@@ -6,21 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
+#include "launch.h"
 #include "term.h"
 #include "text.h"
 #include "verdict.h"
-
-uint64_t monitor_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static int open_records(struct monitor *m, bool attach)
 {
@@ -56,6 +48,7 @@ static int open_session(struct monitor *m, bool attach)
 	}
 	err = session_open(&m->session, o, attach);
 	if (!err) {
+		launch_priority_raise();
 		m->session->on_exit = on_exit_event;
 		m->session->on_exit_ctx = m;
 		return 0;
@@ -66,8 +59,7 @@ static int open_session(struct monitor *m, bool attach)
 	snprintf(m->bpf_error, sizeof(m->bpf_error), "%s", err_text());
 	snprintf(m->bpf_hint, sizeof(m->bpf_hint), "%s",
 		 err == -EPERM || err == -EACCES ?
-			 "run dwell as root, or give it cap_bpf, cap_perfmon and cap_sys_resource "
-			 "with setcap" :
+			 "run dwell as root, or give it cap_bpf and cap_perfmon with setcap" :
 			 "`dwell doctor` tells more");
 	log_msg(LOG_WARN, "no ledger and no system calls: %s; %s", m->bpf_error, m->bpf_hint);
 	err_clear();
@@ -84,17 +76,40 @@ int monitor_open(struct monitor *m, const struct options *options, bool attach)
 	return err ? err : open_session(m, attach);
 }
 
+/* What is measured, in the words it was given in. */
+static void name_target(struct monitor *m, pid_t root, char *const argv[])
+{
+	const struct options *o = m->options;
+	size_t at = 0, room = sizeof(m->target);
+
+	for (size_t i = 0; argv && argv[i] && at < room; i++)
+		at += (size_t)snprintf(m->target + at, room - at, "%s%s", i ? " " : "", argv[i]);
+	if (argv)
+		return;
+	if (o->all)
+		snprintf(m->target, room, "all processes");
+	else if (o->name)
+		snprintf(m->target, room, "processes named %s", o->name);
+	else if (o->cgroup)
+		snprintf(m->target, room, "cgroup %s", o->cgroup);
+	else if (o->npids > 1)
+		snprintf(m->target, room, "pid %d and %zu more", root, o->npids - 1);
+	else
+		snprintf(m->target, room, "pid %d", root);
+}
+
 void monitor_begin(struct monitor *m, pid_t root, char *const argv[])
 {
 	const struct options *o = m->options;
 	bool progress = !o->no_update && !o->quiet;
 	int command_out = o->json && !o->out ? STDERR_FILENO : STDOUT_FILENO;
 
+	name_target(m, root, argv);
 	m->root = root;
-	m->start_ns = m->session ? m->session->start_ns : monitor_clock();
+	m->start_ns = m->session ? m->session->start_ns : session_clock();
 	m->next_tick_ns = m->start_ns;
-	progress_init(&m->progress, stderr, progress, o->no_color, argv ? command_out : -1,
-		      argv ? STDERR_FILENO : -1);
+	/* the command shares our stderr; it owns the terminal when its stdout is there too */
+	progress_init(&m->progress, stderr, progress, o->no_color, argv ? command_out : -1, -1);
 	if (o->write_env)
 		jsonl_env(m->jsonl);
 	jsonl_metadata(m->jsonl, root, argv);
@@ -102,7 +117,7 @@ void monitor_begin(struct monitor *m, pid_t root, char *const argv[])
 
 int monitor_timeout(const struct monitor *m)
 {
-	uint64_t now = monitor_clock();
+	uint64_t now = session_clock();
 
 	if (m->next_tick_ns <= now)
 		return 0;
@@ -126,7 +141,7 @@ static struct report *bare_report(const struct monitor *m, bool final)
 	const char **notes = report_alloc(r, 2 * sizeof(*notes));
 
 	r->final = final;
-	r->now_ns = monitor_clock();
+	r->now_ns = session_clock();
 	r->start_ns = m->start_ns;
 	r->wall_ns = (m->stop_ns ? m->stop_ns : r->now_ns) - m->start_ns;
 	notes[0] = report_printf(r, "no ledger and no system calls: %s%s%s", m->bpf_error,
@@ -141,6 +156,8 @@ static struct report *make_report(struct monitor *m, bool final)
 	struct report *r = m->session ? session_report(m->session, final) : bare_report(m, final);
 
 	fill_usage(m, r);
+	r->target = m->target;
+	r->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	r->syscalls.analysis.verdict = verdict_make(r);
 	return r;
 }
@@ -167,7 +184,7 @@ static bool records_wanted(const struct monitor *m)
 
 void monitor_turn(struct monitor *m)
 {
-	uint64_t now = monitor_clock();
+	uint64_t now = session_clock();
 	bool records = records_wanted(m) && !m->options->no_polling;
 	struct report *r;
 
@@ -197,7 +214,7 @@ void monitor_finish(struct monitor *m)
 	m->finished = true;
 	progress_clear(&m->progress);
 	if (!m->stop_ns)
-		m->stop_ns = monitor_clock();
+		m->stop_ns = session_clock();
 	if (m->session)
 		m->session->stop_ns = m->stop_ns;
 	r = make_report(m, true);

@@ -18,6 +18,7 @@ struct monitor {
 	struct session *session;	/* NULL: BPF is not permitted or not wanted */
 	char bpf_error[256];		/* why, when session is NULL */
 	char bpf_hint[256];
+	char target[256];		/* command line, "pid 12", … */
 	struct jsonl *jsonl;
 	struct progress progress;
 	pid_t root;			/* the command, or the first PID attached to */
@@ -40,6 +41,5 @@ void monitor_turn(struct monitor *m);
 void monitor_finish(struct monitor *m);
 /* Closes all. 0, or -EIO when a stream broke or a file could not be completed. */
 int monitor_close(struct monitor *m);
-uint64_t monitor_clock(void);
 
 #endif

@@ -24,6 +24,7 @@
 #define ATTACH (1U << COMMAND_ATTACH)
 #define STATS (1U << COMMAND_STATS)
 #define DOCTOR (1U << COMMAND_DOCTOR)
+#define SCHEMA (1U << COMMAND_SCHEMA)
 #define TARGET (RUN | ATTACH)
 #define EVERY (~0U)		/* and dwell without a command */
 
@@ -194,6 +195,8 @@ const struct option_row option_table[] = {
 	{ 'j', "json", NULL, STATS, set_flag, AT(json), OUTPUT,
 	  "print the statistics as one JSON object" },
 	{ 'j', "json", NULL, DOCTOR, set_flag, AT(json), OUTPUT, "print the facts as one JSON object" },
+	{ 0, "markdown", NULL, SCHEMA, set_flag, AT(markdown), OUTPUT,
+	  "print the page docs/schema.md instead of the schema" },
 	{ 'o', "out", "FILE", TARGET, set_text, AT(out), OUTPUT,
 	  "write the JSONL records to FILE, which appears whole at the end or not at all; stdout "
 	  "stays COMMAND's" },

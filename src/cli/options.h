@@ -59,6 +59,7 @@ struct options {
 	bool no_polling;		/* only metadata and summary, no tree records */
 	bool write_env;
 	bool no_color;
+	bool markdown;			/* schema: as a page */
 	const char *probes;		/* --probes a,b; NULL: default */
 	struct forced_source forced[MAX_FORCED];
 	size_t nforced;

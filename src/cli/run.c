@@ -87,7 +87,7 @@ static void reap(struct run *r)
 			r->child_stopped = false;
 		} else {
 			r->exited = true;
-			m->stop_ns = r->monitor.finished ? m->stop_ns : monitor_clock();
+			m->stop_ns = r->monitor.finished ? m->stop_ns : session_clock();
 			m->status = status;
 			m->has_exit = true;
 			set_usage(&m->usage, &ru);
@@ -154,7 +154,7 @@ static void loop(struct run *r)
 		poll(fds, 2, timeout);
 		if (!m->finished)
 			monitor_turn(m);
-		if (r->end_ns && monitor_clock() >= r->end_ns && !m->finished) {
+		if (r->end_ns && session_clock() >= r->end_ns && !m->finished) {
 			monitor_finish(m);
 			fds[1].fd = -1;
 		}
@@ -165,12 +165,12 @@ static void loop(struct run *r)
 static void await_account(struct run *r)
 {
 	struct monitor *m = &r->monitor;
-	uint64_t limit = monitor_clock() + 200000000;
+	uint64_t limit = session_clock() + 200000000;
 	const struct process *root;
 
 	if (!m->session || m->finished)
 		return;
-	while (monitor_clock() < limit) {
+	while (session_clock() < limit) {
 		session_poll(m->session);
 		root = tree_find(&m->session->tree, m->session->tree.root_proc_id);
 		if (root && root->dead)
@@ -207,6 +207,7 @@ static int start(struct run *r, const struct options *o)
 
 	if (err)
 		return err;
+	launch_priority_get(&l.priority);
 	err = monitor_open(&r->monitor, o, false);
 	if (!err)
 		err = take_signals(r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The session: shared maps, probes in order, the ring, the tree. See session.h.
- * Limits: one ring of 8 MiB (--limit events=BYTES), TREE_MAX dead processes by name.
+ * Limits: one ring of 4 MiB (--limit events=BYTES), TREE_MAX dead processes by name.
  */
 #include "session.h"
 
@@ -44,7 +44,7 @@ struct bpf_cfg {	/* bpf/target.bpf.h */
 	uint32_t exclude_children, all, self_tgid, pad;
 };
 
-static uint64_t now_ns(void)
+uint64_t session_clock(void)
 {
 	struct timespec t;
 
@@ -79,6 +79,35 @@ static uint32_t ring_size(uint32_t want)
 	while (size < want && size < 1U << 30)
 		size <<= 1;
 	return size;
+}
+
+static bool has_map(const struct probe_class *class, const char *name)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = class->name);
+	struct bpf_object *obj;
+	bool has;
+
+	obj = bpf_object__open_mem(class->image.start,
+				   (size_t)(class->image.end - class->image.start), &opts);
+	if (libbpf_get_error(obj))
+		return false;
+	has = bpf_object__find_map_by_name(obj, name);
+	bpf_object__close(obj);
+	return has;
+}
+
+static int check_limits(const struct options *o)
+{
+	for (size_t i = 0; i < o->nlimits; i++) {
+		bool known = has_map(&target_class, o->limits[i].name);
+
+		for (const struct probe_class *const *c = probe_classes; *c && !known; c++)
+			known = has_map(*c, o->limits[i].name);
+		if (!known)
+			return err_set(-EINVAL, "--limit: no table is called '%s'",
+				       o->limits[i].name);
+	}
+	return 0;
 }
 
 static int set_limits(struct probe *p, struct bpf_object *obj)
@@ -318,9 +347,11 @@ int session_open(struct session **out, const struct options *options, bool attac
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	s->options = options;
 	s->attach = attach;
-	s->begin_ns = s->start_ns = now_ns();
+	s->begin_ns = s->start_ns = session_clock();
 	env.ctx = s;
-	err = open_target(s, &env);
+	err = check_limits(options);
+	if (!err)
+		err = open_target(s, &env);
 	if (err) {
 		if (!*err_text())
 			err_set(err, "BPF programs cannot be attached");
@@ -391,7 +422,7 @@ int session_try_source(const struct probe_class *class, const struct source *sou
 
 void session_arm(struct session *s)
 {
-	s->start_ns = now_ns();
+	s->start_ns = session_clock();
 	__atomic_store_n(&s->control->launcher_tid, (uint32_t)gettid(), __ATOMIC_SEQ_CST);
 }
 
@@ -515,7 +546,7 @@ struct report *session_report(struct session *s, bool final)
 	session_poll(s);
 	r->bpf = true;
 	r->final = final;
-	r->now_ns = now_ns();
+	r->now_ns = session_clock();
 	r->start_ns = s->start_ns;
 	r->wall_ns = (s->stop_ns ? s->stop_ns : r->now_ns) - s->start_ns;
 	r->processes_born = s->counters[COUNTER_PROCESSES_BORN];

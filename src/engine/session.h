@@ -58,6 +58,7 @@ struct report *session_report(struct session *s, bool final);
 /* Live processes of the target; freed by the caller. */
 struct proc_member *session_members(struct session *s, size_t *n);
 
+uint64_t session_clock(void);	/* CLOCK_MONOTONIC, ns: the kernel side's bpf_ktime_get_ns() */
 /* A line for the trust block: what is missing and why. Beyond eight they are dropped. */
 void session_note(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Runs an iterator program of p's object to its end; whole records go to `take`. */

@@ -151,12 +151,12 @@ static void fill_self(struct session *s, struct report *r)
 			 ((uint64_t)ru.ru_utime.tv_usec + (uint64_t)ru.ru_stime.tv_usec) * 1000;
 	t->self_rss_peak_bytes = (uint64_t)ru.ru_maxrss * 1024;
 	t->self_start_ns = s->start_ns - s->begin_ns;
-	if (s->stop_ns && r->now_ns > s->stop_ns)
-		t->self_stop_ns = r->now_ns - s->stop_ns;
 	if (!r->final)
 		return;
 	t->self_map_bytes = map_bytes(s);
 	visit_programs(s, add_run_time, &t->self_bpf_ns);
+	if (s->stop_ns)
+		t->self_stop_ns = session_clock() - s->stop_ns;
 }
 
 void trust_fill(struct session *s, struct report *r)
