@@ -121,7 +121,7 @@ void sum_clear(struct ledger_sum *sum)
 	memset(sum, 0, sizeof(*sum));
 }
 
-uint64_t hist_quantile(const uint64_t *buckets, double q, uint64_t max_ns)
+uint64_t hist_quantile(const uint64_t *buckets, double q, uint64_t min_ns, uint64_t max_ns)
 {
 	uint64_t total = 0, seen = 0, want;
 
@@ -141,6 +141,8 @@ uint64_t hist_quantile(const uint64_t *buckets, double q, uint64_t max_ns)
 		if (i == HIST_BUCKETS - 1)
 			return max_ns;
 		mid = (hist_floor((uint32_t)i) + hist_floor((uint32_t)i + 1)) / 2;
+		if (mid < min_ns)
+			return min_ns;
 		return mid < max_ns ? mid : max_ns;
 	}
 	return max_ns;
@@ -156,9 +158,9 @@ static void account_state(const struct ledger_sum *sum, int i, struct wait_stat 
 	w->min_ns = s->min_ns;
 	if (!sum->hist[i] || sum->untold[i])
 		return;
-	w->p50_ns = hist_quantile(sum->hist[i], 0.50, s->max_ns);
-	w->p95_ns = hist_quantile(sum->hist[i], 0.95, s->max_ns);
-	w->p99_ns = hist_quantile(sum->hist[i], 0.99, s->max_ns);
+	w->p50_ns = hist_quantile(sum->hist[i], 0.50, s->min_ns, s->max_ns);
+	w->p95_ns = hist_quantile(sum->hist[i], 0.95, s->min_ns, s->max_ns);
+	w->p99_ns = hist_quantile(sum->hist[i], 0.99, s->min_ns, s->max_ns);
 }
 
 void sum_account(const struct ledger_sum *sum, struct account *a)

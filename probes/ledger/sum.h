@@ -39,8 +39,8 @@ void sum_add_account(struct ledger_sum *sum, const struct account *a);
 /* Deep copy; the copy is the caller's. */
 struct ledger_sum *sum_clone(const struct ledger_sum *sum);
 void sum_clear(struct ledger_sum *sum);		/* frees histograms, zeroes the rest */
-/* The value below which `q` of the counts lie, at its bucket's middle, never above max. */
-uint64_t hist_quantile(const uint64_t *buckets, double q, uint64_t max_ns);
+/* The value below which `q` of the counts lie: its bucket's middle, within min and max. */
+uint64_t hist_quantile(const uint64_t *buckets, double q, uint64_t min_ns, uint64_t max_ns);
 
 /* Where a thread's account begins: the kernel's start time, or our attach. */
 static inline uint64_t ledger_begin(const struct target *who)
