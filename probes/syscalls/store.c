@@ -38,31 +38,39 @@ static void drop_process(struct store *s, struct calls_process *p)
 
 struct candidate {
 	struct calls_process *process;
-	uint64_t total;
+	uint64_t worth;
 };
 
-static int by_total(const void *a, const void *b)
+static int by_worth(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
 
-	return x->total < y->total ? -1 : x->total > y->total;
+	return x->worth < y->worth ? -1 : x->worth > y->worth;
 }
 
-/* Drops the quieter half of the dead: in bulk, for sorting at each birth would be quadratic. */
+/*
+ * Drops the dead that are worth nothing, at least an eighth of all the dead: in bulk, for
+ * sorting at each birth would be quadratic.
+ */
 static void make_room(struct store *s)
 {
 	struct candidate *dead = must_calloc((s->nprocesses + 1) * sizeof(*dead));
 	struct calls_process *p, *next;
-	size_t n = 0;
+	size_t n = 0, drop = 0;
 
 	HASH_ITER(hh, s->processes, p, next) {
-		if (p->dead && !p->has_rare)
-			dead[n++] = (struct candidate){ p, tally_total(&p->calls) };
+		if (!p->dead || p->has_rare)
+			continue;
+		dead[n].process = p;
+		dead[n].worth = s->worth ? s->worth(s->ctx, p->proc_id) : tally_total(&p->calls);
+		drop += !dead[n++].worth;
 	}
-	qsort(dead, n, sizeof(*dead), by_total);
-	for (size_t i = 0; i < (n + 1) / 2; i++)
+	if (drop < (n + 7) / 8)
+		drop = (n + 7) / 8;
+	qsort(dead, n, sizeof(*dead), by_worth);
+	for (size_t i = 0; i < drop; i++)
 		drop_process(s, dead[i].process);
-	s->processes_cut += (n + 1) / 2;
+	s->processes_cut += drop;
 	free(dead);
 }
 

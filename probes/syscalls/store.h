@@ -6,8 +6,8 @@
  * only the difference is added. A thread that ends between two looks keeps what was seen
  * of it until its record comes: totals never fall.
  *
- * Bounded: processes by name up to a limit, then dead ones of few calls are folded into
- * the tree; threads and rare rows by the kernel's tables.
+ * Bounded: processes by name up to a limit, then dead ones of the least worth are folded
+ * into the tree; threads and rare rows by the kernel's tables.
  */
 #ifndef DWELL_SYSCALLS_STORE_H
 #define DWELL_SYSCALLS_STORE_H
@@ -44,6 +44,8 @@ struct store {
 	struct tally tree;
 	struct calls_process *processes;
 	size_t nprocesses, max_processes;
+	uint64_t (*worth)(void *ctx, uint32_t proc_id);	/* of a dead one's row; NULL: its calls */
+	void *ctx;
 	uint64_t processes_cut;		/* folded into the tree, or never had a row */
 	struct calls_thread *threads;	/* living ones that were seen */
 	struct calls_rare *rare;

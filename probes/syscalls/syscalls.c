@@ -33,7 +33,7 @@ static const struct source syscalls_sources[] = {
 	{ 0 },
 };
 
-#define PROCESSES_KEPT 4096
+#define PROCESSES_KEPT (TREE_MAX + TREE_MAX / 2)	/* more than the session, so that its rows have calls */
 #define RARE_BATCH 1024
 
 struct syscalls_data {
@@ -81,6 +81,14 @@ static int program_error(const struct probe *p, const char *name)
 	return 0;
 }
 
+/* As the session keeps its rows: by lifetime; 0: it has forgotten this one. */
+static uint64_t process_worth(void *ctx, uint32_t proc_id)
+{
+	const struct process *p = tree_find(ctx, proc_id);
+
+	return p ? (p->end_ns > p->start_ns ? p->end_ns - p->start_ns : UINT64_MAX) : 0;
+}
+
 static int syscalls_start(struct probe *p)
 {
 	struct syscalls_data *d = calloc(1, sizeof(*d));
@@ -90,6 +98,8 @@ static int syscalls_start(struct probe *p)
 		return err_set(-ENOMEM, "no memory");
 	p->data = d;
 	d->store.max_processes = probe_limit(p, "syscalls_processes", PROCESSES_KEPT);
+	d->store.worth = process_worth;
+	d->store.ctx = &p->session->tree;
 	d->latency = wants_latency(p);
 	d->uring = !err || !program_error(p, "syscalls_uring_sqe");
 	if (!d->uring)
@@ -211,9 +221,9 @@ static void sum_times(const struct call_time *percpu, int cpus, struct wait_stat
 	}
 	if (!w->count)
 		return;
-	w->p50_ns = hist_quantile(hist, 0.50, w->max_ns);
-	w->p95_ns = hist_quantile(hist, 0.95, w->max_ns);
-	w->p99_ns = hist_quantile(hist, 0.99, w->max_ns);
+	w->p50_ns = hist_quantile(hist, 0.50, 0, w->max_ns);
+	w->p95_ns = hist_quantile(hist, 0.95, 0, w->max_ns);
+	w->p99_ns = hist_quantile(hist, 0.99, 0, w->max_ns);
 }
 
 static void read_times(struct syscalls_data *d, struct syscall_table *table)
