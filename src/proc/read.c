@@ -49,7 +49,7 @@ ssize_t proc_read_line(const char *path, char *buf, size_t size)
 int proc_stat_parse(const char *text, struct proc_stat *s)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
-	uint64_t utime, stime;
+	uint64_t utime, stime, cutime, cstime;
 	int got;
 
 	memset(s, 0, sizeof(*s));
@@ -57,14 +57,17 @@ int proc_stat_parse(const char *text, struct proc_stat *s)
 		return -EINVAL;
 	snprintf(s->comm, sizeof(s->comm), "%.*s", (int)(close - open - 1), open + 1);
 	got = sscanf(close + 1,
-		     " %c %d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64 " %*u %" SCNu64
-		     " %" SCNu64 " %*d %*d %*d %*d %" SCNu64 " %*d %" SCNu64 " %" SCNu64
+		     " %c %d %*d %*d %*d %*d %*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+		     " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*d %*d %" SCNu64
+		     " %*d %" SCNu64 " %" SCNu64
 		     " %" SCNu64 " %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %u",
-		     &s->state, &s->ppid, &s->min_flt, &s->maj_flt, &utime, &stime, &s->threads,
+		     &s->state, &s->ppid, &s->min_flt, &s->awaited_min_flt, &s->maj_flt,
+		     &s->awaited_maj_flt, &utime, &stime, &cutime, &cstime, &s->threads,
 		     &s->start_ticks, &s->vsize, &s->rss_pages, &s->processor);
-	if (got != 11)
+	if (got != 15)
 		return -EINVAL;
 	s->cpu_ticks = utime + stime;
+	s->awaited_ticks = cutime + cstime;
 	return 0;
 }
 
@@ -78,13 +81,11 @@ int proc_stat_read(pid_t pid, struct proc_stat *s)
 	return n < 0 ? (int)n : proc_stat_parse(text, s);
 }
 
-int proc_io_read(pid_t pid, struct proc_io *io)
+int proc_io_read_file(const char *path, struct proc_io *io)
 {
-	char path[64], text[512];
-	ssize_t n;
+	char text[512];
+	ssize_t n = proc_read_file(path, text, sizeof(text));
 
-	snprintf(path, sizeof(path), "/proc/%d/io", pid);
-	n = proc_read_file(path, text, sizeof(text));
 	if (n < 0)
 		return (int)n;
 	if (sscanf(text,
@@ -93,6 +94,14 @@ int proc_io_read(pid_t pid, struct proc_io *io)
 		   &io->rchar, &io->wchar, &io->read_bytes, &io->write_bytes) != 4)
 		return -EINVAL;
 	return 0;
+}
+
+int proc_io_read(pid_t pid, struct proc_io *io)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/io", pid);
+	return proc_io_read_file(path, io);
 }
 
 int proc_cpu_ns(pid_t pid, uint64_t *ns)

@@ -14,6 +14,7 @@ struct proc_stat {		/* /proc/PID/stat */
 	pid_t ppid;
 	uint64_t min_flt, maj_flt;
 	uint64_t cpu_ticks;	/* utime + stime */
+	uint64_t awaited_min_flt, awaited_maj_flt, awaited_ticks;	/* of children waited for */
 	uint64_t threads;
 	uint64_t start_ticks;	/* since boot: with the PID, the identity of a process */
 	uint64_t vsize;		/* bytes */
@@ -36,7 +37,10 @@ ssize_t proc_read_line(const char *path, char *buf, size_t size);
 /* 0 or -errno: -ESRCH or -ENOENT when the process is gone. */
 int proc_stat_read(pid_t pid, struct proc_stat *s);
 int proc_stat_parse(const char *text, struct proc_stat *s);
+/* Of a process, with the children that it waited for. */
 int proc_io_read(pid_t pid, struct proc_io *io);
+/* /proc/PID/io or /proc/PID/task/TID/io. */
+int proc_io_read_file(const char *path, struct proc_io *io);
 /* CPU time of all threads, living and dead, in nanoseconds; from the process's CPU clock. */
 int proc_cpu_ns(pid_t pid, uint64_t *ns);
 /* Bytes of all interfaces but lo in the network namespace of pid (0: our own). */

@@ -6,7 +6,11 @@
  *
  * With BPF, exit events come in order with the list of members: a process leaves the list
  * when its last thread's exit has been seen. Its figures are then the larger of the last
- * sample and the sum of its threads' exits.
+ * sample and the sum of its threads' exits; its I/O is its living threads' and the exits'.
+ *
+ * Without, what a dead child used is in its parent's account of the children it waited for
+ * (/proc/PID/stat tells it apart, /proc/PID/io does not); on its own a dead process counts
+ * only when its parent is no member.
  */
 #include "sampler.h"
 
@@ -20,6 +24,7 @@
 #include "err.h"
 #include "net.h"
 #include "read.h"
+#include "thread_io.h"
 #include "walk.h"
 
 #define NS_PER_SEC 1000000000ULL
@@ -35,6 +40,8 @@ struct row {
 	uint32_t proc_id;		/* from exit events; 0: none yet */
 	uint64_t start_ticks;		/* 0: never sampled */
 	struct tally now, base, exits;
+	struct tally awaited, awaited_base;	/* children; only when walking */
+	struct gone_set gone;
 	uint64_t cpu_before_ns;		/* at the last sample */
 	bool member, live, denied_io;
 	struct sampled_process sampled;
@@ -46,7 +53,7 @@ struct sampler {
 	struct proc_tree *walk;
 	struct net_table net;
 	struct row *rows;
-	struct tally dead;
+	struct tally dead, total;
 	uint64_t last_ns, total_cpu_before_ns, samples;
 	bool denied_io;
 	bool walking;
@@ -81,16 +88,32 @@ static void tally_add(struct tally *to, const struct tally *from)
 		t[i] += f[i];
 }
 
+static void tally_minus(struct tally *from, const struct tally *what)
+{
+	uint64_t *f = (uint64_t *)from;
+	const uint64_t *w = (const uint64_t *)what;
+
+	for (size_t i = 0; i < TALLY_FIELDS; i++)
+		f[i] = f[i] > w[i] ? f[i] - w[i] : 0;
+}
+
 /* What counts of a row: its figures so far, without those from before we came. */
 static struct tally row_tally(const struct row *r)
 {
 	struct tally t = r->now;
-	uint64_t *v = (uint64_t *)&t;
-	const uint64_t *base = (const uint64_t *)&r->base;
 
 	tally_max(&t, &r->exits);
-	for (size_t i = 0; i < TALLY_FIELDS; i++)
-		v[i] = v[i] > base[i] ? v[i] - base[i] : 0;
+	tally_minus(&t, &r->base);
+	return t;
+}
+
+/* The same for the tree's total: with the children it waited for, when those are not rows. */
+static struct tally row_total(const struct row *r)
+{
+	struct tally t = row_tally(r), awaited = r->awaited;
+
+	tally_minus(&awaited, &r->awaited_base);
+	tally_add(&t, &awaited);
 	return t;
 }
 
@@ -116,6 +139,7 @@ void sampler_free(struct sampler *s)
 		return;
 	HASH_ITER(hh, s->rows, r, next) {
 		HASH_DEL(s->rows, r);
+		gone_release(&r->gone);
 		free(r);
 	}
 	proc_tree_free(s->walk);
@@ -140,10 +164,14 @@ static struct row *row_get(struct sampler *s, pid_t pid)
 
 static void row_fold(struct sampler *s, struct row *r)
 {
-	struct tally t = row_tally(r);
+	struct tally t = row_total(r);
+	struct row *parent;
 
-	tally_add(&s->dead, &t);
+	HASH_FIND_INT(s->rows, &r->sampled.ppid, parent);
+	if (!s->walking || !parent || !parent->member)
+		tally_add(&s->dead, &t);
 	HASH_DEL(s->rows, r);
+	gone_release(&r->gone);
 	free(r);
 }
 
@@ -168,6 +196,7 @@ void sampler_exit(struct sampler *s, const struct exit_event *e)
 		return;
 	r->proc_id = e->head.who.proc_id;
 	tally_add(&r->exits, &t);
+	gone_add(&r->gone, e->head.who.tid);
 	/* Never sampled, and older than us: how much of it is ours nobody knows. */
 	if (!r->start_ticks && (e->head.who.flags & TARGET_ATTACHED) &&
 	    !s->config.since_process_start)
@@ -207,24 +236,34 @@ static void row_metrics(struct sampler *s, struct row *r, const struct proc_stat
 /* The sample of the last interval is over: what it had is read. */
 static void row_read(struct sampler *s, struct row *r, const struct proc_stat *st, bool first)
 {
-	struct tally t = { .min_flt = st->min_flt, .maj_flt = st->maj_flt };
+	uint64_t tick_ns = NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
+	struct tally t = { .min_flt = st->min_flt, .maj_flt = st->maj_flt }, awaited = {
+		.min_flt = st->awaited_min_flt,
+		.maj_flt = st->awaited_maj_flt,
+		.cpu_ns = st->awaited_ticks * tick_ns,
+	};
 	struct proc_io io;
-	int err = proc_io_read(r->pid, &io);
+	int err = s->walking ? proc_io_read(r->pid, &io)
+			     : thread_io_read(r->pid, st->threads, &r->gone, &io);
 
 	if (!err) {
-		t.rchar = io.rchar;
-		t.wchar = io.wchar;
-		t.read_bytes = io.read_bytes;
-		t.write_bytes = io.write_bytes;
+		t.rchar = io.rchar + r->exits.rchar;
+		t.wchar = io.wchar + r->exits.wchar;
+		t.read_bytes = io.read_bytes + r->exits.read_bytes;
+		t.write_bytes = io.write_bytes + r->exits.write_bytes;
 	} else if (err == -EACCES || err == -EPERM) {
 		r->denied_io = s->denied_io = true;
 	}
 	if (proc_cpu_ns(r->pid, &t.cpu_ns))
-		t.cpu_ns = st->cpu_ticks * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+		t.cpu_ns = st->cpu_ticks * tick_ns;
 	tally_max(&r->now, &t);
+	if (s->walking)
+		tally_max(&r->awaited, &awaited);
 	if (first && s->config.attached && !s->samples) {
-		if (!s->config.since_process_start)
+		if (!s->config.since_process_start) {
 			r->base = t;
+			r->awaited_base = r->awaited;
+		}
 		r->cpu_before_ns = row_tally(r).cpu_ns;	/* its past is no part of this interval */
 	}
 }
@@ -238,8 +277,10 @@ static void row_sample(struct sampler *s, const struct proc_member *m)
 	if (!r)
 		return;
 	r->member = true;
-	if (!m->pid || proc_stat_read(m->pid, &st))
+	if (!m->pid || proc_stat_read(m->pid, &st)) {
+		r->member = !s->walking;	/* the walk saw it; it ended since */
 		return;
+	}
 	if (r->start_ticks && r->start_ticks != st.start_ticks) {
 		if (!s->walking)
 			return;		/* its exit event is still under way, and will end this row */
@@ -303,12 +344,15 @@ static void add_up(struct sampler *s)
 	struct row *r, *next;
 
 	HASH_ITER(hh, s->rows, r, next) {
-		struct tally t = row_tally(r);
+		struct tally t = row_total(r);
 
 		tally_add(&total, &t);
 		if (r->live)
 			add_live(all, &r->sampled.metrics);
 	}
+	/* A child that ended a moment ago may be in neither its own nor its parent's figures. */
+	tally_max(&s->total, &total);
+	total = s->total;
 	all->ts_ms = s->sample.ts_ms;
 	all->disk_read_bytes = total.read_bytes;
 	all->disk_write_bytes = total.write_bytes;

@@ -32,6 +32,7 @@ struct jsonl_config {
 
 /* Opens the destination before the command starts: a path that cannot be written is an error here. */
 int jsonl_open(struct jsonl **out, const struct jsonl_config *config);
+/* Asks for `env`, which is written with the metadata: it tells that process's cgroup. */
 void jsonl_env(struct jsonl *j);
 /* argv: NULL-ended, or NULL: read from /proc/PID/cmdline (attach). Call it once PID is the command. */
 void jsonl_metadata(struct jsonl *j, pid_t pid, char *const argv[]);

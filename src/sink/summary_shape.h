@@ -13,7 +13,18 @@
 
 extern const struct shape wait_shape[];		/* struct wait_stat: ns, count, max_ns, p50_ns … */
 extern const struct shape ledger_shape[];	/* struct report: summary.ledger */
+extern const struct shape ledger_tick_shape[];	/* struct report: tree.probes.ledger, fewer rows */
 extern const struct shape analysis_shape[];	/* struct analysis, with denet's names and ours */
 extern const struct shape trust_shape[];	/* struct trust */
+
+/* probe_class.reported of the ledger. */
+bool ledger_reported(const struct report *r);
+
+/* The `summary` record and its schema; the probes' parts come from probe_classes. */
+json_t *summary_json(const struct report *r);
+json_t *summary_schema(void);
+/* {PROBE: …} of each probe that r reports, as in tree.probes, and the schema of that. */
+json_t *probes_json(const struct report *r);
+json_t *probes_schema(void);
 
 #endif

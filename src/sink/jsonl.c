@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Flow: each record is made as JSON by its shape, written as one line, and added to the
+ * run's statistics when those are wanted. The sampler reads /proc; CPU use of the tree
+ * comes from the ledger when there is one, for it also knows what ended between samples.
+ */
+#include "jsonl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "env_shape.h"
+#include "err.h"
+#include "outfile.h"
+#include "sampler.h"
+#include "stats_sum.h"
+#include "summary_shape.h"
+#include "tree_shape.h"
+
+#define REAL_DIGITS 12
+
+struct jsonl {
+	struct jsonl_config config;
+	struct outfile *out;		/* NULL: no records wanted */
+	struct outfile *stats_out;	/* NULL: no statistics wanted */
+	struct sampler *sampler;
+	struct stats stats;
+	bool env;			/* `env` goes before the metadata */
+	uint64_t on_cpu_ns, on_cpu_at_ns;	/* of the ledger, at the last record */
+	bool failed;
+};
+
+static void jsonl_free(struct jsonl *j)
+{
+	sampler_free(j->sampler);
+	stats_release(&j->stats);
+	free(j);
+}
+
+static int open_out(struct jsonl *j)
+{
+	const struct jsonl_config *c = &j->config;
+
+	if (c->path && strcmp(c->path, "-") != 0)
+		return outfile_open(&j->out, c->path);
+	if (c->fd >= 0 || c->path)
+		return outfile_fd(&j->out, c->fd >= 0 ? c->fd : 1, "stdout");
+	return 0;
+}
+
+int jsonl_open(struct jsonl **out, const struct jsonl_config *config)
+{
+	struct jsonl *j = calloc(1, sizeof(*j));
+	int err;
+
+	if (!j)
+		return err_set(-ENOMEM, "cannot write records");
+	j->config = *config;
+	stats_init(&j->stats);
+	err = open_out(j);
+	if (!err && config->stats_path)
+		err = outfile_open(&j->stats_out, config->stats_path);
+	if (err) {
+		outfile_close(j->out, false);
+		jsonl_free(j);
+		return err;
+	}
+	*out = j;
+	return 0;
+}
+
+static bool wanted(const struct jsonl *j)
+{
+	return j->out || j->stats_out;
+}
+
+static void write_line(struct jsonl *j, struct outfile *out, const json_t *record)
+{
+	char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
+	size_t len = text ? strlen(text) : 0;
+
+	if (!text) {
+		log_msg(LOG_ERROR, "no memory for a record");
+		j->failed = true;
+		return;
+	}
+	text[len] = '\n';		/* one write a record; the length is known */
+	if (outfile_write(out, text, len + 1))
+		j->failed = true;
+	free(text);
+}
+
+/* Takes the record; NULL is fine. */
+static void emit(struct jsonl *j, json_t *record)
+{
+	if (!record)
+		return;
+	if (j->stats_out)
+		stats_add(&j->stats, record);
+	if (j->out)
+		write_line(j, j->out, record);
+	json_decref(record);
+}
+
+void jsonl_env(struct jsonl *j)
+{
+	j->env = true;
+}
+
+void jsonl_metadata(struct jsonl *j, pid_t pid, char *const argv[])
+{
+	struct sampler_config c = {
+		.root = pid,
+		.attached = j->config.attached,
+		.since_process_start = j->config.since_process_start,
+	};
+
+	if (!wanted(j))
+		return;
+	j->sampler = sampler_new(&c);
+	if (j->env)
+		emit(j, env_json(pid));		/* whose cgroup it tells */
+	emit(j, metadata_json(pid, argv));
+}
+
+void jsonl_exit(struct jsonl *j, const struct exit_event *event)
+{
+	if (j->sampler)
+		sampler_exit(j->sampler, event);
+}
+
+/* The sample is ours, so its total can be put right. */
+static void cpu_from_ledger(struct jsonl *j, const struct report *r, struct sample *s)
+{
+	uint64_t on_cpu, elapsed = r->now_ns - (j->on_cpu_at_ns ? j->on_cpu_at_ns : r->start_ns);
+
+	if (!r->ledger.present)
+		return;
+	on_cpu = r->ledger.tree.states[STATE_ON_CPU].ns;
+	if (elapsed && on_cpu >= j->on_cpu_ns)
+		s->all.cpu_usage = (float)(100.0 * (double)(on_cpu - j->on_cpu_ns) / (double)elapsed);
+	j->on_cpu_ns = on_cpu;
+	j->on_cpu_at_ns = r->now_ns;
+}
+
+void jsonl_tree(struct jsonl *j, const struct report *r, const struct proc_member *members,
+		size_t n, const char *bpf_error)
+{
+	const struct sample *taken;
+	struct sample sample;
+
+	if (!j->sampler || j->failed)
+		return;
+	if (sampler_take(j->sampler, members, n, &taken)) {
+		log_msg(LOG_WARN, "a sample is missing: %s", err_text());
+		err_clear();
+		return;
+	}
+	if (j->config.exclude_children) {
+		emit(j, sample_json(taken));
+		return;
+	}
+	sample = *taken;
+	cpu_from_ledger(j, r, &sample);
+	emit(j, tree_json(&sample, r, bpf_error));
+}
+
+void jsonl_summary(struct jsonl *j, const struct report *r)
+{
+	if (wanted(j) && !j->failed)
+		emit(j, summary_json(r));
+}
+
+bool jsonl_failed(const struct jsonl *j)
+{
+	return j->failed;
+}
+
+static int close_stats(struct jsonl *j, bool keep)
+{
+	json_t *stats;
+
+	if (!j->stats_out)
+		return 0;
+	stats = stats_json(&j->stats);
+	if (keep)
+		write_line(j, j->stats_out, stats);
+	json_decref(stats);
+	return outfile_close(j->stats_out, keep);
+}
+
+int jsonl_close(struct jsonl *j, bool keep)
+{
+	int err, stats_err;
+
+	if (!j)
+		return 0;
+	err = outfile_close(j->out, keep && !j->failed);
+	stats_err = close_stats(j, keep);
+	jsonl_free(j);
+	return err ? err : stats_err;
+}
+
+unsigned adaptive_interval_ms(unsigned base_ms, unsigned max_ms, unsigned long long elapsed_ms)
+{
+	if (max_ms <= base_ms || elapsed_ms <= 1000)
+		return base_ms;
+	if (elapsed_ms >= 10000)
+		return max_ms;
+	return base_ms + (unsigned)((max_ms - base_ms) * (elapsed_ms - 1000) / 9000);
+}

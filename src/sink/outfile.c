@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Flow: O_TMPFILE where the file system has it, else a hidden file beside the target;
+ * fsync; then a name by link and rename. A symbolic link is followed first, so that its
+ * target is replaced and not the link. SIGPIPE is blocked around each write, so a reader
+ * that left is an error here and not our death; the command's own handling is untouched.
+ */
+#include "outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "err.h"
+
+struct outfile {
+	int fd;
+	bool own_fd;
+	char *path;		/* the final name; NULL: written straight */
+	char *temp;		/* name in the meantime; NULL: none yet */
+	char *name;		/* for messages */
+	int error;
+};
+
+static void outfile_free(struct outfile *f)
+{
+	if (f->own_fd && f->fd >= 0)
+		close(f->fd);
+	free(f->path);
+	free(f->temp);
+	free(f->name);
+	free(f);
+}
+
+int outfile_fd(struct outfile **out, int fd, const char *name)
+{
+	struct outfile *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return err_set(-ENOMEM, "cannot write '%s'", name);
+	f->fd = fd;
+	f->name = strdup(name);
+	*out = f;
+	return 0;
+}
+
+/* ".NAME.XXXXXX" in the same directory, for mkstemp or a link. */
+static char *temp_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int dir = slash ? (int)(slash - path + 1) : 0;
+	char *name;
+
+	if (asprintf(&name, "%.*s.%.200s.XXXXXX", dir, path, path + dir) < 0)
+		return NULL;
+	return name;
+}
+
+static int open_unnamed(const char *path, mode_t mode)
+{
+	char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+	int fd;
+
+	if (!dir)
+		return -ENOMEM;
+	if (slash)
+		slash[slash == dir] = '\0';
+	fd = open(slash ? dir : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+	if (fd < 0)
+		fd = -errno;
+	free(dir);
+	return fd;
+}
+
+static int open_beside(struct outfile *f, mode_t mode)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	f->temp = temp_name(f->path);
+	if (!f->temp)
+		return -ENOMEM;
+	f->fd = mkostemp(f->temp, O_CLOEXEC);
+	if (f->fd < 0) {
+		int err = -errno;
+
+		free(f->temp);
+		f->temp = NULL;
+		return err;
+	}
+	fchmod(f->fd, mode & ~mask);
+	return 0;
+}
+
+/* An existing file is replaced, so it must be one that we could have written over. */
+static int open_regular(struct outfile *f, const char *path, bool exists, mode_t mode)
+{
+	char *real = realpath(path, NULL);
+
+	f->path = real ? real : strdup(path);
+	if (!f->path)
+		return -ENOMEM;
+	if (exists && access(f->path, W_OK))
+		return -errno;
+	f->fd = open_unnamed(f->path, mode);
+	return f->fd >= 0 ? 0 : open_beside(f, mode);
+}
+
+/* /dev/stdout and the like: the name of a descriptor that somebody has open. */
+static bool is_alias(const char *path)
+{
+	return !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6);
+}
+
+int outfile_open(struct outfile **out, const char *path)
+{
+	struct outfile *f = NULL;
+	struct stat st;
+	bool exists;
+	int err = outfile_fd(&f, -1, path);
+
+	if (err)
+		return err;
+	f->own_fd = true;
+	exists = !stat(path, &st);
+	if (exists && S_ISDIR(st.st_mode)) {
+		err = -EISDIR;
+	} else if (exists && (!S_ISREG(st.st_mode) || is_alias(path))) {
+		f->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+		err = f->fd < 0 ? -errno : 0;
+	} else {
+		err = open_regular(f, path, exists, exists ? st.st_mode & 0777 : 0666);
+	}
+	if (err) {
+		outfile_free(f);
+		return err_set(err, "cannot write '%s'", path);
+	}
+	*out = f;
+	return 0;
+}
+
+/* A descriptor that is set to non-blocking (a shared pipe may be) is waited for. */
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n >= 0) {
+			data += n;
+			len -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+			poll(&p, 1, -1);
+		} else if (errno != EINTR) {
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+int outfile_write(struct outfile *f, const void *data, size_t len)
+{
+	const struct timespec now = { 0 };
+	sigset_t pipe, before, pending;
+	bool was_pending;
+
+	if (f->error)
+		return f->error;
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigpending(&pending);
+	was_pending = sigismember(&pending, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, &before);
+	f->error = write_all(f->fd, data, len);
+	if (f->error == -EPIPE && !was_pending)
+		sigtimedwait(&pipe, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (f->error)
+		log_msg(LOG_ERROR, "cannot write '%s': %s; the rest of it is dropped", f->name,
+			strerror(-f->error));
+	return f->error;
+}
+
+int outfile_error(const struct outfile *f)
+{
+	return f->error;
+}
+
+/* Gives the unnamed file a hidden name: linkat does not replace, rename does. */
+static int link_temp(struct outfile *f)
+{
+	char proc[64];
+	int err = -EEXIST;
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", f->fd);
+	for (int tries = 0; err == -EEXIST && tries < 100; tries++) {
+		char *name = temp_name(f->path);
+		int fd = name ? mkostemp(name, O_CLOEXEC) : -1;	/* a name that is free */
+
+		err = 0;
+		if (fd < 0) {
+			err = name ? -errno : -ENOMEM;
+		} else {
+			close(fd);
+			unlink(name);
+			if (linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW))
+				err = -errno;
+		}
+		if (!err)
+			f->temp = name;
+		else
+			free(name);
+	}
+	return err;
+}
+
+static int publish(struct outfile *f)
+{
+	int err;
+
+	if (fsync(f->fd))
+		return -errno;
+	err = f->temp ? 0 : link_temp(f);
+	if (err)
+		return err;
+	if (rename(f->temp, f->path))
+		return -errno;
+	free(f->temp);
+	f->temp = NULL;
+	return 0;
+}
+
+int outfile_close(struct outfile *f, bool keep)
+{
+	int err;
+
+	if (!f)
+		return 0;
+	err = f->error;
+	if (keep && !err && f->path) {
+		err = publish(f);
+		if (err)
+			log_msg(LOG_ERROR, "cannot write '%s': %s", f->name, strerror(-err));
+	}
+	if (f->temp)
+		unlink(f->temp);
+	outfile_free(f);
+	return err;
+}
