@@ -139,26 +139,6 @@ static const struct shape env_shape[] = {
 	{}
 };
 
-/* {"kind": KIND} and then what `rest` has; takes rest. */
-static json_t *record(const char *kind, json_t *rest)
-{
-	json_t *json = json_pack("{s:s}", "kind", kind);
-
-	json_object_update(json, rest);
-	json_decref(rest);
-	return json;
-}
-
-static json_t *record_schema(const char *kind, const struct shape *shape)
-{
-	json_t *schema = shape_schema(shape);
-
-	json_object_set_new(json_object_get(schema, "properties"), "kind",
-			    json_pack("{s:s}", "const", kind));
-	json_array_insert_new(json_object_get(schema, "required"), 0, json_string("kind"));
-	return schema;
-}
-
 json_t *env_json(pid_t pid)
 {
 	struct host *h = malloc(sizeof(*h));
@@ -167,14 +147,14 @@ json_t *env_json(pid_t pid)
 	if (!h)
 		return NULL;
 	host_read(h, pid);
-	json = record("env", shape_json(env_shape, h));
+	json = shape_record("env", shape_json(env_shape, h));
 	free(h);
 	return json;
 }
 
 json_t *env_schema(void)
 {
-	return record_schema("env", env_shape);
+	return shape_record_schema("env", shape_schema(env_shape));
 }
 
 /* --- metadata --- */
@@ -315,7 +295,7 @@ json_t *metadata_json(pid_t pid, char *const argv[])
 	if (!m.psi_process)
 		m.psi_reason = m.psi_system ? "the process is in no cgroup (v2) of its own"
 					    : "the kernel has no pressure stall information";
-	json = record("metadata", shape_json(metadata_shape, &m));
+	json = shape_record("metadata", shape_json(metadata_shape, &m));
 	free(m.cmd);
 	free(text);
 	return json;
@@ -323,5 +303,5 @@ json_t *metadata_json(pid_t pid, char *const argv[])
 
 json_t *metadata_schema(void)
 {
-	return record_schema("metadata", metadata_shape);
+	return shape_record_schema("metadata", shape_schema(metadata_shape));
 }

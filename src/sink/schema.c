@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "env_shape.h"
+#include "states.h"
 #include "stats_sum.h"
 #include "summary_shape.h"
 #include "tree_shape.h"
@@ -88,41 +89,12 @@ static void print_below(FILE *f, const json_t *schema, const char *path, int dep
 	}
 }
 
-/* An object whose members are all alike is told by one of them: the ledger's states. */
-static bool all_alike(const json_t *members)
-{
-	const json_t *first = NULL, *member;
-	const char *key;
-
-	json_object_foreach((json_t *)(uintptr_t)members, key, member) {
-		if (!first)
-			first = member;
-		else if (!json_equal(first, member))
-			return false;
-	}
-	return first && json_is_object(json_object_get(first, "properties")) &&
-	       json_object_size(members) > 2;
-}
-
-static void print_alike(FILE *f, const json_t *members, const char *path, int depth)
-{
-	void *at = json_object_iter((json_t *)(uintptr_t)members);
-	char below[PATH_LEN];
-
-	snprintf(below, sizeof(below), "%.240s.*", path);
-	print_members(f, json_object_iter_value(at), below, depth);
-}
-
 static void print_members(FILE *f, const json_t *schema, const char *path, int depth)
 {
 	json_t *members = json_object_get(schema, "properties");
 	const json_t *member;
 	const char *key;
 
-	if (all_alike(members)) {
-		print_alike(f, members, path, depth);
-		return;
-	}
 	json_object_foreach(members, key, member) {
 		const char *help = json_string_value(json_object_get(member, "description"));
 		char name[PATH_LEN], type[128];
@@ -152,6 +124,9 @@ void schema_markdown(FILE *f)
 		"item of an array, `.*` any member of an object.\n");
 	for (size_t i = 0; i < RECORDS; i++)
 		print_record(f, records[i].kind, records[i].about, records[i].schema());
+	fprintf(f, "\n## States of the ledger\n\n| state | meaning |\n| --- | --- |\n");
+	for (size_t i = 0; i < LEDGER_STATES; i++)
+		fprintf(f, "| `%s` | %s |\n", ledger_state_names[i], ledger_state_help[i]);
 	print_record(f, "Statistics", "What `dwell stats --json` and `--stats FILE` write: one object.",
 		     stats_schema());
 }

@@ -166,17 +166,6 @@ static const struct shape usage_shape[] = {
 	{}
 };
 
-static json_t *kind_json(const void *at)
-{
-	(void)at;
-	return json_string("summary");
-}
-
-static json_t *kind_schema(void)
-{
-	return json_pack("{s:s}", "const", "summary");
-}
-
 static json_t *version_json(const void *at)
 {
 	(void)at;
@@ -205,7 +194,6 @@ static bool with_bpf(const void *base)
 	  .help = help_ ", when bpf is true" }
 
 static const struct shape run_shape[] = {
-	{ .key = "kind", .type = SHAPE_CUSTOM, .make = kind_json, .schema = kind_schema },
 	{ .key = "schema_version", .type = SHAPE_CUSTOM, .make = version_json, .schema = version_schema,
 	  .help = "changes when a reader of this record has to" },
 	{ .key = "target", .type = SHAPE_STR, .optional = true, .offset = offsetof(struct report, target),
@@ -247,7 +235,7 @@ json_t *summary_json(const struct report *r)
 			json_object_set_new(record, (*c)->name, shape_json((*c)->shape, r));
 	json_object_update(record, tail);
 	json_decref(tail);
-	return record;
+	return shape_record("summary", record);
 }
 
 static void schema_add(json_t *schema, const char *key, json_t *member, bool required)
@@ -275,7 +263,7 @@ json_t *summary_schema(void)
 	schema_add(schema, "trust",
 		   json_incref(json_object_get(json_object_get(tail, "properties"), "trust")), true);
 	json_decref(tail);
-	return schema;
+	return shape_record_schema("summary", schema);
 }
 
 json_t *probes_json(const struct report *r)

@@ -190,31 +190,32 @@ static const struct shape aggregated_shape[] = {
 
 /* --- records --- */
 
-static json_t *text_const(const char *value)
+struct tree {
+	const struct sample *sample;
+	const struct report *report;
+	const char *bpf_error;
+};
+
+static json_t *ts_json(const void *at)
 {
-	return json_pack("{s:s}", "const", value);
+	return json_integer((json_int_t)((const struct tree *)at)->sample->ts_ms);
 }
 
-static json_t *record(const char *kind, uint64_t ts_ms)
+static json_t *ts_schema(void)
 {
-	return json_pack("{s:s, s:I}", "kind", kind, "ts_ms", (json_int_t)ts_ms);
+	return json_pack("{s:s, s:i}", "type", "integer", "minimum", 0);
 }
 
-json_t *sample_json(const struct sample *s)
+static json_t *parent_json(const void *at)
 {
-	json_t *metrics, *sample;
+	const struct sample *s = ((const struct tree *)at)->sample;
 
-	if (!s->has_root)
-		return NULL;
-	metrics = shape_json(metrics_shape, &s->root.metrics);
-	sample = record("sample", s->ts_ms);
-	json_object_update(sample, metrics);
-	json_decref(metrics);
-	return sample;
+	return s->has_root ? shape_json(metrics_shape, &s->root.metrics) : json_null();
 }
 
-static json_t *children_json(const struct sample *s)
+static json_t *children_json(const void *at)
 {
+	const struct sample *s = ((const struct tree *)at)->sample;
 	json_t *children = json_array();
 
 	for (size_t i = 0; i < s->nchildren; i++)
@@ -222,62 +223,67 @@ static json_t *children_json(const struct sample *s)
 	return children;
 }
 
-static json_t *aggregated_json(const struct sample *s, const struct report *r, const char *bpf_error)
+static json_t *children_schema(void)
 {
-	struct aggregated a = { .metrics = s->all };
+	return json_pack("{s:s, s:o}", "type", "array", "items", shape_schema(process_shape));
+}
+
+static json_t *aggregated_json(const void *at)
+{
+	const struct tree *t = at;
+	struct aggregated a = { .metrics = t->sample->all };
 	json_t *json;
 
-	if (r->bpf)
-		a.ebpf.report = r;
+	if (t->report->bpf)
+		a.ebpf.report = t->report;
 	else
-		a.ebpf.error = bpf_error && *bpf_error ? bpf_error : "BPF is not in use";
+		a.ebpf.error = t->bpf_error && *t->bpf_error ? t->bpf_error : "BPF is not in use";
 	if (has_offcpu(&a.ebpf))
-		offcpu_make(&a.ebpf.offcpu, r);
+		offcpu_make(&a.ebpf.offcpu, t->report);
 	json = shape_json(aggregated_shape, &a);
 	offcpu_release(&a.ebpf.offcpu);
 	return json;
 }
 
-json_t *tree_json(const struct sample *s, const struct report *r, const char *bpf_error)
+static json_t *tree_probes_json(const void *at)
 {
-	json_t *tree = record("tree", s->ts_ms);
-
-	json_object_set_new(tree, "parent", s->has_root ? shape_json(metrics_shape, &s->root.metrics)
-							: json_null());
-	json_object_set_new(tree, "children", children_json(s));
-	json_object_set_new(tree, "aggregated", aggregated_json(s, r, bpf_error));
-	json_object_set_new(tree, "probes", probes_json(r));
-	return tree;
+	return probes_json(((const struct tree *)at)->report);
 }
 
-json_t *sample_schema(void)
-{
-	json_t *schema = shape_schema(metrics_shape);
-	json_t *properties = json_object_get(schema, "properties");
+static const struct shape tree_shape[] = {
+	{ .key = "ts_ms", .type = SHAPE_CUSTOM, .unit = UNIT_MS, .make = ts_json, .schema = ts_schema,
+	  .help = "time of the record, since 1970" },
+	{ .key = "parent", .type = SHAPE_CUSTOM, .nullable = true, .make = parent_json,
+	  .sub = metrics_shape, .help = "the process that was started or attached to; null: it ended" },
+	{ .key = "children", .type = SHAPE_CUSTOM, .make = children_json, .schema = children_schema,
+	  .help = "every other live process of the tree" },
+	{ .key = "aggregated", .type = SHAPE_CUSTOM, .make = aggregated_json, .sub = aggregated_shape,
+	  .help = "all together; counters include the processes that ended" },
+	{ .key = "probes", .type = SHAPE_CUSTOM, .make = tree_probes_json, .schema = probes_schema,
+	  .help = "what each probe has so far, the longest rows only" },
+	{}
+};
 
-	json_object_set_new(properties, "kind", text_const("sample"));
-	json_array_insert_new(json_object_get(schema, "required"), 0, json_string("kind"));
-	return schema;
+json_t *tree_json(const struct sample *s, const struct report *r, const char *bpf_error)
+{
+	struct tree t = { s, r, bpf_error };
+
+	return shape_record("tree", shape_json(tree_shape, &t));
 }
 
 json_t *tree_schema(void)
 {
-	json_t *parent = shape_schema(metrics_shape);
+	return shape_record_schema("tree", shape_schema(tree_shape));
+}
 
-	json_object_set_new(parent, "type", json_pack("[s, s]", "object", "null"));
-	json_object_set_new(parent, "description",
-			    json_string("the process that was started or attached to; null: it ended"));
-	return json_pack("{s:s, s:{s:o, s:{s:s, s:i, s:s}, s:o, s:{s:s, s:o, s:s}, s:o, s:o},"
-			 " s:[s, s, s, s, s, s], s:b}",
-			 "type", "object", "properties",
-			 "kind", text_const("tree"),
-			 "ts_ms", "type", "integer", "minimum", 0,
-			 "description", "time of the record, since 1970 (ms)",
-			 "parent", parent,
-			 "children", "type", "array", "items", shape_schema(process_shape),
-			 "description", "every other live process of the tree",
-			 "aggregated", shape_schema(aggregated_shape),
-			 "probes", probes_schema(),
-			 "required", "kind", "ts_ms", "parent", "children", "aggregated", "probes",
-			 "additionalProperties", 0);
+json_t *sample_json(const struct sample *s)
+{
+	if (!s->has_root)
+		return NULL;
+	return shape_record("sample", shape_json(metrics_shape, &s->root.metrics));
+}
+
+json_t *sample_schema(void)
+{
+	return shape_record_schema("sample", shape_schema(metrics_shape));
 }

@@ -239,22 +239,23 @@ static json_t *row_schema(const struct shape *s)
 	return s->lone ? member_schema(s->sub) : shape_schema(s->sub);
 }
 
+/* The values of an object of rows are all alike; a fixed number of rows has known keys. */
 static json_t *dict_schema(const struct shape *s)
 {
-	json_t *properties, *required;
+	json_t *schema = json_pack("{s:s, s:o}", "type", "object", "additionalProperties",
+				   row_schema(s));
+	json_t *keys;
 
 	if (!s->count)
-		return json_pack("{s:s, s:o}", "type", "object", "additionalProperties",
-				 row_schema(s));
-	properties = json_object();
-	required = json_array();
-	for (size_t i = 0; i < s->count; i++) {
-		json_object_set_new(properties, s->row_key(NULL, i), row_schema(s));
-		if (!s->row_present)
-			json_array_append_new(required, json_string(s->row_key(NULL, i)));
-	}
-	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
-			 "required", required, "additionalProperties", 0);
+		return schema;
+	keys = json_array();
+	for (size_t i = 0; i < s->count; i++)
+		json_array_append_new(keys, json_string(s->row_key(NULL, i)));
+	json_object_set_new(schema, "propertyNames", json_pack("{s:O}", "enum", keys));
+	if (!s->row_present)
+		json_object_set(schema, "required", keys);
+	json_decref(keys);
+	return schema;
 }
 
 static json_t *type_schema(const struct shape *s)
@@ -324,4 +325,26 @@ json_t *shape_schema(const struct shape *table)
 	}
 	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
 			 "required", required, "additionalProperties", 0);
+}
+
+json_t *shape_record(const char *kind, json_t *rest)
+{
+	json_t *record = json_pack("{s:s}", "kind", kind);
+
+	json_object_update(record, rest);
+	json_decref(rest);
+	return record;
+}
+
+json_t *shape_record_schema(const char *kind, json_t *rest)
+{
+	json_t *properties = json_pack("{s:{s:s, s:s}}", "kind", "const", kind, "description",
+				       "which record this is");
+	json_t *required = json_pack("[s]", "kind");
+
+	json_object_update(properties, json_object_get(rest, "properties"));
+	json_array_extend(required, json_object_get(rest, "required"));
+	json_object_set_new(rest, "properties", properties);
+	json_object_set_new(rest, "required", required);
+	return rest;
 }

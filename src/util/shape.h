@@ -109,6 +109,12 @@ struct shape {
 json_t *shape_json(const struct shape *table, const void *base);
 /* New reference: JSON Schema of that object (type, properties, required, additionalProperties false). */
 json_t *shape_schema(const struct shape *table);
+/*
+ * A record is an object with a `kind` and then what an object or schema has; takes `rest`.
+ * New references.
+ */
+json_t *shape_record(const char *kind, json_t *rest);
+json_t *shape_record_schema(const char *kind, json_t *rest);
 /* New reference: a JSON string of at most len bytes, ended by a NUL if one comes first. */
 json_t *shape_text(const char *text, size_t len);
 /* "ns", "bytes", …; "" for UNIT_NONE. */
