@@ -31,7 +31,7 @@ struct class_row {
 #define SYSTEM CLASS_SYSTEM
 #define OTHER CLASS_OTHER
 
-/* Sorted by name in byte order, for bsearch(); tests/unit/test_syscalls_names.c checks. */
+/* Sorted by name in byte order, for bsearch(); tests/unit/syscalls_names_test.c checks. */
 static const struct class_row class_rows[] = {
 	{ "_llseek", FILE_IO }, { "_newselect", FILE_IO }, { "_sysctl", SYSTEM },
 	{ "accept", NETWORK }, { "accept4", NETWORK }, { "access", FILE_IO }, { "acct", SYSTEM },
