@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Bad input of every kind: one clear line, the right exit code, the command not started."""
+"""
+Bad input of every kind: one clear line, the command not started, the right exit code: 125
+from `run`, whose codes are the command's; elsewhere 2 for a command line that makes no
+sense, 1 for what could not be done.
+"""
 import json
 import os
 import sys
@@ -12,14 +16,14 @@ from tap import main, test
 
 RAN = ["--", "/bin/sh", "-c", "echo ran"]
 
-# what is wrong: arguments, a word that the message must have
+# what is wrong: arguments, a word that the message must have, and the exit code if not 125
 WRONG = {
     "unknown option": (["run", "--no-such-option", *RAN], "--no-such-option"),
     "unknown letter": (["run", "-Z", *RAN], "-Z"),
     "unknown probe": (["run", "--probes", "nope", *RAN], "nope"),
     "no command": (["run"], ""),
     "no command after --": (["run", "--"], ""),
-    "unknown command of dwell's": (["frobnicate"], "frobnicate"),
+    "unknown command of dwell's": (["frobnicate"], "frobnicate", 2),
     "interval of letters": (["run", "-i", "abc", *RAN], "abc"),
     "interval of nothing": (["run", "-i", "0", *RAN], "0"),
     "negative interval": (["run", "-i", "-5", *RAN], "-5"),
@@ -31,33 +35,33 @@ WRONG = {
     "limit of zero": (["run", "--limit", "events=0", *RAN], "events"),
     "source without a name": (["run", "--source", "ledger", *RAN], "ledger"),
     "out without a file": (["run", "--out"], "out"),
-    "attach to nothing": (["attach"], ""),
-    "attach to letters": (["attach", "abc"], "abc"),
-    "attach to zero": (["attach", "0"], "0"),
-    "attach to a negative": (["attach", "--", "-1"], "-1"),
-    "attach to a PID beyond any": (["attach", "99999999999"], "99999999999"),
-    "attach to a cgroup that is not there": (["attach", "--cgroup", "/no/such/cgroup"], "/no/such/cgroup"),
-    "stats of no file": (["stats"], ""),
-    "stats of a file that is not there": (["stats", "/no/such/file"], "/no/such/file"),
-    "stats of a directory": (["stats", "/"], "/"),
+    "attach to nothing": (["attach"], "", 2),
+    "attach to letters": (["attach", "abc"], "abc", 2),
+    "attach to zero": (["attach", "0"], "0", 2),
+    "attach to a negative": (["attach", "--", "-1"], "-1", 2),
+    "attach to a PID beyond any": (["attach", "99999999999"], "99999999999", 2),
+    "attach to a cgroup that is not there": (["attach", "--cgroup", "/no/such/cgroup"], "/no/such/cgroup", 1),
+    "stats of no file": (["stats"], "", 2),
+    "stats of a file that is not there": (["stats", "/no/such/file"], "/no/such/file", 1),
+    "stats of a directory": (["stats", "/"], "/", 1),
 }
 
 
-def refused(args, word):
+def refused(args, word, code):
     done = lib.dwell(*args)
-    assert done.returncode == 125, done
+    assert done.returncode == code, done
     assert word in done.stderr, done.stderr
     lines = [li for li in done.stderr.splitlines() if li.strip()]
     assert 1 <= len(lines) <= 2, done.stderr
     assert "ran" not in done.stdout.split(), "the command was started"
 
 
-def add(what, args, word):
-    test(lambda: refused(args, word), name=f"{what} is refused")
+def add(what, args, word, code=125):
+    test(lambda: refused(args, word, code), name=f"{what} is refused")
 
 
-for _what, (_args, _word) in WRONG.items():
-    add(_what, _args, _word)
+for _what, _case in WRONG.items():
+    add(_what, *_case)
 
 
 def stats_of(text):
@@ -72,9 +76,8 @@ def stats_of_files_that_are_no_reports():
     for text in ("", "\n\n", "hello\n", "{}\n", "[1, 2]\n", '{"kind": "tree"\n', "\x00" * 100,
                  "{" * 10000 + "\n"):
         done, name = stats_of(text)
-        assert done.returncode == 125, (text[:20], done)
+        assert done.returncode == 1, (text[:20], done)
         assert os.path.basename(name) in done.stderr, (text[:20], done.stderr)
-        assert done.returncode > 0, "a crash"
 
 
 @test
@@ -117,8 +120,8 @@ def help_and_version():
 def the_doctor_says_what_it_found():
     done = lib.dwell("doctor")
     assert done.returncode == 0, done
-    for word in ("kernel", "BTF", "ledger", "syscalls"):
-        assert word in done.stdout, f"no '{word}' in {done.stdout}"
+    for word in ("kernel", "btf", "ledger", "syscalls"):
+        assert word in done.stdout.lower(), f"no '{word}' in {done.stdout}"
     facts = json.loads(lib.dwell("doctor", "--json").stdout)
     assert facts
 

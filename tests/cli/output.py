@@ -27,7 +27,7 @@ def the_screen_is_on_stderr():
     done = lib.dwell("run", "--", *SHELL)
     assert done.returncode == 3 and done.stdout == "out\n", done
     assert done.stderr.startswith("err\n"), done.stderr
-    for word in ("sleep", "trust", "lost", "100.0"):
+    for word in ("sleep", "trust", "lost", "100 %"):
         assert word in done.stderr, f"no '{word}' in: {done.stderr}"
 
 

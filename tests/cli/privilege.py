@@ -53,10 +53,10 @@ def without_bpf_death_by_signal_passes_through():
 
 @test
 def without_bpf_one_line_says_what_is_missing():
-    done, _ = unprivileged("run", "-q", "--", "/bin/true")
-    lines = [li for li in done.stderr.splitlines() if li.strip()]
+    done, _ = unprivileged("run", "--", "/bin/true")
+    lines = [li for li in done.stderr.splitlines() if li.startswith("dwell: ")]
     assert len(lines) == 1, done.stderr
-    assert "CAP_BPF" in lines[0] or "root" in lines[0], lines
+    assert "BPF" in lines[0] and "root" in lines[0], lines
 
 
 @test
@@ -87,8 +87,8 @@ def unprivileged_attach_to_anothers_process():
     p = subprocess.Popen(["sleep", "20"])
     try:
         done, _ = unprivileged("attach", p.pid, "-d", "0.2")
-        assert done.returncode == 125, done
-        assert len(done.stderr.strip().splitlines()) <= 2, done.stderr
+        assert done.returncode in (0, 1) and "BPF" in done.stderr, done
+        assert p.poll() is None, "the target died"
     finally:
         p.kill()
         p.wait()

@@ -155,7 +155,7 @@ def ctrl_z_stops_both_and_fg_continues():
     pid, fd = on_terminal(need_bash, "--norc", "--noprofile", "-i")
     os.write(fd, b"PS1='%% '; stty -echo\n")
     read_until(fd, b"% ")
-    command = (f"{lib.DWELL} run -q -- /bin/sh -c 'echo pid=$$ ready; i=0; while [ $i -lt 40 ]; "
+    command = (f"{lib.DWELL} run -q -- /bin/sh -c 'echo pid=$$ rea\"\"dy; i=0; while [ $i -lt 40 ]; "
                "do i=$((i+1)); sleep 0.05; done; echo finished; exit 6'\n")
     os.write(fd, command.encode())
     shown = read_until(fd, b"ready")

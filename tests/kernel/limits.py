@@ -16,7 +16,9 @@ TREE = lib.workload("tree")
 
 
 def lost(result):
-    return {k: v for k, v in result.summary["trust"]["lost"].items() if v}
+    """What was lost, and what stands in totals or in a row `other` only."""
+    trust = result.summary["trust"]
+    return {k: v for k, v in {**trust["lost"], **trust.get("folded", {})}.items() if v}
 
 
 def pipes(result):
@@ -108,9 +110,12 @@ for _probe in ("ledger", "syscalls", "no_such_probe"):
 
 @test
 def the_chosen_source_is_told():
-    result = lib.run(["/bin/true"], "--source", "syscalls=raw_tp")
-    sources = result.summary["trust"]["sources"]
-    assert sources["syscalls"]["chosen"] == "raw_tp", sources
+    for probe in ("ledger", "syscalls"):
+        result = lib.run(["/bin/true"], "--source", f"{probe}=raw_tp")
+        chosen = result.summary["trust"]["sources"][probe]
+        assert chosen["chosen"] == "raw_tp", chosen
+        assert chosen["attempts"][-1] == {"name": "raw_tp", "error": None, "what": "attach"}, chosen
+    sources = lib.run(["/bin/true"]).summary["trust"]["sources"]
     assert sources["ledger"]["chosen"] == "tp_btf", sources
 
 

@@ -96,11 +96,14 @@ def by_process_too():
     result = lib.run([CALLS, "all"])
     rows = result.summary["syscalls"]["processes"]
     assert len(rows) == 3, rows
-    gids = sorted(p["calls"].get("getgid", {}).get("count", 0) for p in rows)
-    assert gids == [0, 50, 50], gids
+
+    def counts(call):
+        return sorted(p["calls"].get(call, {}).get("count", 0) for p in rows)
+    assert counts("getgid") == [0, 50, 50], counts("getgid")
+    assert counts("getpgid") == [0, 0, 13], counts("getpgid")
+    assert counts("getppid") == [0, 0, 1000], counts("getppid")
     assert sum(p["total"] for p in rows) == result.summary["syscalls"]["total"]
-    execs = [p["calls"].get("getpgid", {}).get("count", 0) for p in rows]
-    assert sorted(execs) == [0, 0, 13], execs
+    assert {p["pid"] for p in rows} == {p["pid"] for p in result.processes()}
 
 
 @test

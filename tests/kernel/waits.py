@@ -105,7 +105,7 @@ def the_object(kind, object_kind):
 def add_futex_object(kind):
     def futex_object():
         name, fact = the_object(kind, "futex")
-        assert int(name, 16) == int(fact["address"], 16), f"{name}, address {fact['address']}"
+        assert int(name.split()[-1], 16) == int(fact["address"], 16), f"{name}, address {fact['address']}"
     test(futex_object, name=f"{kind}: the object is the futex's address", timeout=160)
 
 

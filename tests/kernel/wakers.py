@@ -30,7 +30,11 @@ def woken_by_thread(how, state, opts=()):
     assert ours[0]["count"] == fact["blocks"], f"{rows}, {fact['blocks']} blocks"
     assert sum(w["count"] for w in rows) == fact["blocks"], rows
     assert ours[0]["pid"] == fact["pid"], ours
-    lib.near(ours[0]["ns"], fact["blocked_ns"], 0.01, 5 * lib.US * fact["blocks"], "time ended by it")
+    thread = [t for t in result.process(fact["pid"])["threads"] if t["tid"] == fact["sleeper"]][0]
+    slept = lib.state_of(thread, state)
+    assert sum(w["ns"] for w in rows) == slept["ns"], f"{rows}, {slept}"
+    # from the wakeup on it is runnable; the kernel's run_delay begins after the way to its CPU
+    lib.near(slept["ns"], fact["blocked_ns"], 0.01, 50 * lib.US * fact["blocks"], "time ended by it")
 
 
 def add(how, state):

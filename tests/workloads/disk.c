@@ -42,12 +42,12 @@ static void make_file(long blocks)
 	close(fd);
 }
 
-/* Drops block `i` from the page cache; skips when it stays. */
+/* Drops the file (a large folio goes whole or not at all); skips when block `i` stays. */
 static void drop(int fd, long i)
 {
 	unsigned char resident[BLOCK / 4096];
 
-	must(posix_fadvise(fd, i * (long)BLOCK, BLOCK, POSIX_FADV_DONTNEED), "fadvise");
+	must(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), "fadvise");
 	must(mincore(map + i * (long)BLOCK, BLOCK, resident), "mincore");
 	if (resident[0] & 1) {
 		errno = EBUSY;

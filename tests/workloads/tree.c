@@ -158,7 +158,8 @@ static void shape_daemon(long ms)
 		prctl(PR_SET_NAME, "tree-daemon");
 		daemon = getpid();
 		must(write(ready[1], &daemon, sizeof(daemon)), "write");
-		close(STDOUT_FILENO);
+		close(STDOUT_FILENO);	/* who reads these waits for their end */
+		close(STDERR_FILENO);
 		sleep_ns((uint64_t)ms * 1000000);
 		_exit(0);
 	}
