@@ -149,10 +149,10 @@ def near(ours, theirs, relative, absolute, what):
 
 def calm(check, tries=6):
     """
-    Runs a check of CPU time until it holds. The kernel's own figure is off by milliseconds
-    when a switch is late (a virtual CPU taken away between a wakeup and its switch: the
-    clock was read at the wakeup, and what passes goes to the next thread). A tool that
-    counts wrong is wrong every time.
+    Runs a check of times until it holds. On a machine whose virtual CPUs are taken away
+    the kernel's own figures are off by milliseconds: after a wakeup it does not read its
+    clock again at the switch, and what passed goes to the next thread. A tool that counts
+    wrong is wrong every time.
     """
     for left in reversed(range(tries)):
         try:

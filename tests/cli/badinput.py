@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 Bad input of every kind: one clear line, the command not started, the right exit code: 125
-from `run`, whose codes are the command's; elsewhere 2 for a command line that makes no
-sense, 1 for what could not be done.
+for dwell's own failures; 2 for a command line that makes no sense, except in `run`, where
+2 would be the command's.
 """
 import json
 import os
@@ -40,10 +40,10 @@ WRONG = {
     "attach to zero": (["attach", "0"], "0", 2),
     "attach to a negative": (["attach", "--", "-1"], "-1", 2),
     "attach to a PID beyond any": (["attach", "99999999999"], "99999999999", 2),
-    "attach to a cgroup that is not there": (["attach", "--cgroup", "/no/such/cgroup"], "/no/such/cgroup", 1),
+    "attach to a cgroup that is not there": (["attach", "--cgroup", "/no/such/cgroup"], "/no/such/cgroup"),
     "stats of no file": (["stats"], "", 2),
-    "stats of a file that is not there": (["stats", "/no/such/file"], "/no/such/file", 1),
-    "stats of a directory": (["stats", "/"], "/", 1),
+    "stats of a file that is not there": (["stats", "/no/such/file"], "/no/such/file"),
+    "stats of a directory": (["stats", "/"], "/"),
 }
 
 
@@ -76,7 +76,7 @@ def stats_of_files_that_are_no_reports():
     for text in ("", "\n\n", "hello\n", "{}\n", "[1, 2]\n", '{"kind": "tree"\n', "\x00" * 100,
                  "{" * 10000 + "\n"):
         done, name = stats_of(text)
-        assert done.returncode == 1, (text[:20], done)
+        assert done.returncode == 125, (text[:20], done)
         assert os.path.basename(name) in done.stderr, (text[:20], done.stderr)
 
 

@@ -140,14 +140,14 @@ def by_name():
 @test
 def a_pid_of_nobody():
     done = lib.dwell("attach", 4194000)
-    assert done.returncode == 1 and "4194000" in done.stderr, done
+    assert done.returncode == 125 and "4194000" in done.stderr, done
     assert len(done.stderr.strip().splitlines()) <= 2, done.stderr
 
 
 @test
 def a_name_of_nobody():
     done = lib.dwell("attach", "--name", "no-such-comm", timeout=20)
-    assert done.returncode == 1 and "no-such-comm" in done.stderr, done
+    assert done.returncode == 125 and "no-such-comm" in done.stderr, done
 
 
 @test

@@ -140,6 +140,7 @@ void waits_print(const struct waits *w, const char *prefix)
 	printf("%sblocked_ns=%lu\n%swall_ns=%lu\n%smax_ns=%lu\n", prefix, w->blocked_ns, prefix,
 	       w->wall_ns, prefix, w->max_ns);
 	printf("%sblocks=%lu\n%scalls=%u\n", prefix, w->blocks, prefix, w->calls);
+	printf("%sdelay_ns=%lu\n", prefix, delay_ns());
 	for (uint32_t i = 0; i < w->calls && i < MAX_SPANS && used + 24 < sizeof(list); i++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%lu", i ? "," : "",
 					 w->each[i]);

@@ -54,7 +54,10 @@ struct waits {
 };
 
 void waits_add(struct waits *w, const struct span *s);
-/* blocked_ns=, wall_ns=, max_ns=, blocks=, calls=, each= (comma list); keys after `prefix`. */
+/*
+ * blocked_ns=, wall_ns=, max_ns=, blocks=, calls=, delay_ns= (run_delay of the whole thread
+ * so far), each= (comma list); keys after `prefix`.
+ */
 void waits_print(const struct waits *w, const char *prefix);
 
 /* One line of truth: "KEY=VALUE\n", in one write. */
