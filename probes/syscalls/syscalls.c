@@ -33,7 +33,8 @@ static const struct source syscalls_sources[] = {
 	{ 0 },
 };
 
-#define PROCESSES_KEPT (TREE_MAX + TREE_MAX / 2)	/* more than the session, so that its rows have calls */
+/* More than the session keeps, so that its rows have calls. */
+#define PROCESSES_KEPT (TREE_MAX + TREE_MAX / 2)
 #define RARE_BATCH 1024
 
 struct syscalls_data {
@@ -97,7 +98,7 @@ static int syscalls_start(struct probe *p)
 	if (!d)
 		return err_set(-ENOMEM, "no memory");
 	p->data = d;
-	d->store.max_processes = probe_limit(p, "syscalls_processes", PROCESSES_KEPT);
+	d->store.max_processes = PROCESSES_KEPT;
 	d->store.worth = process_worth;
 	d->store.ctx = &p->session->tree;
 	d->latency = wants_latency(p);

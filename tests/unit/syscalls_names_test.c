@@ -103,7 +103,7 @@ static void every_name_has_a_class(void **state)
 	}
 }
 
-/* bsearch finds each entry only if the list is sorted; calls of every part of it, and their class. */
+/* Calls from every part of the list: bsearch finds them only if it is sorted. */
 static void classes_are_by_what_the_call_does(void **state)
 {
 	static const struct {

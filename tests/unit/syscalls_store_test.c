@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The store: what is shown twice counts once, and what is dropped stays in the tree; and its tables. */
+/* The store (what is shown twice counts once, what is dropped stays in the tree), its tables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
