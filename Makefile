@@ -1,23 +1,51 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Façade: every target first installs what is missing (scripts/setup), then builds.
+# Façade over Meson: each target first installs what is missing (scripts/setup), then builds.
+#
+#   make            build/dwell
+#   make run        the same, then dwell on a real command
+#   make test       every test; the last line is `N passed, N failed`
+#   make unit lint bench install clean
 
 BUILD = build
 MESON = meson
+DESTDIR =
+prefix = /usr/local
 
-all: $(BUILD)/sources.list
-	@ninja -C $(BUILD) -k 0
+all: setup-build
+	@$(MAKE) --no-print-directory $(BUILD)/dwell
 
-# Until the file lists in meson.build are explicit: configure again when a file comes or goes.
-$(BUILD)/sources.list: FORCE
-	@mkdir -p $(BUILD)
-	@(scripts/sources; ls meson.build bpf/*.bpf.c probes/*/*.bpf.c probes/*/gen-* tests/unit/*.c) >$@.new 2>/dev/null || :
-	@cmp -s $@ $@.new && [ -f $(BUILD)/build.ninja ] || { \
-		if [ -f $(BUILD)/build.ninja ]; then $(MESON) setup --reconfigure $(BUILD); \
-		else $(MESON) setup $(BUILD); fi && mv $@.new $@; }
-	@rm -f $@.new
+$(BUILD)/build.ninja:
+	@$(MESON) setup $(BUILD) > /dev/null
+
+$(BUILD)/dwell: $(BUILD)/build.ninja FORCE
+	@ninja --quiet -C $(BUILD) dwell
+
+run: all
+	@ninja --quiet -C $(BUILD) tests/workloads/demo
+	$(BUILD)/dwell run -- scripts/demo $(BUILD)/tests/workloads/demo
+
+test: setup-build setup-test
+	@tests/run
+
+unit: setup-build setup-test
+	@tests/run unit
+
+lint: setup-build setup-lint
+	@scripts/lint
+
+bench: setup-build setup-bench
+	@$(MAKE) --no-print-directory $(BUILD)/dwell
+	@bench/run
+
+install: all
+	@$(MESON) configure $(BUILD) -Dprefix=$(prefix)
+	@DESTDIR='$(DESTDIR)' $(MESON) install -C $(BUILD) --quiet
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-*
+
+setup-%: FORCE
+	@scripts/setup $*
 
 FORCE:
-.PHONY: all clean FORCE
+.PHONY: all run test unit lint bench install clean FORCE

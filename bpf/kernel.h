@@ -73,6 +73,8 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live;
+	int group_exit_code;
+	unsigned int flags;
 } SLICE;
 
 struct task_io_accounting {
@@ -222,6 +224,7 @@ struct bpf_iter__task {
 #define PF_IO_WORKER 0x10
 #define PF_KTHREAD 0x200000
 #define TS_COMPAT 2
+#define SIGNAL_GROUP_EXIT 4	/* include/linux/sched/signal.h */
 
 #define CLONE_THREAD 0x10000
 

@@ -71,8 +71,9 @@ struct exit_event {
 	__u64 min_flt, maj_flt;
 	__u64 read_bytes, write_bytes;	/* task->ioac: from and to storage */
 	__u64 rchar, wchar;
-	__u32 exit_code;	/* wait status format, task->exit_code */
-	__u32 group_dead;	/* 1: the last thread of its process */
+	__u32 exit_code;	/* wait status format: the group's if it exits as one, else the thread's */
+	__u16 group_exit;	/* 1: exit_code is the group's */
+	__u16 group_dead;	/* 1: the last thread of its process */
 	char comm[COMM_LEN];
 };
 

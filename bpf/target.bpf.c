@@ -200,7 +200,8 @@ int BPF_PROG(target_exit, struct task_struct *unused)
 	e->write_bytes = task->ioac.write_bytes;
 	e->rchar = task->ioac.rchar;
 	e->wchar = task->ioac.wchar;
-	e->exit_code = task->exit_code;
+	e->group_exit = !!(task->signal->flags & SIGNAL_GROUP_EXIT);
+	e->exit_code = e->group_exit ? task->signal->group_exit_code : task->exit_code;
 	e->group_dead = last;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	event_submit(e);

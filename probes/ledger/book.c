@@ -25,21 +25,25 @@ static void check_add(struct check *c, uint64_t ours, uint64_t kernel, int64_t b
 		c->worst = d;
 }
 
-void check_thread(struct ledger_book *b, const struct ledger_final *f)
+void check_thread(struct checks *c, const struct ledger_final *f, uint64_t switch_ns)
 {
 	const struct ledger_thread *t = &f->thread;
-	uint64_t life = f->now_ns - ledger_begin(&t->who), sum = 0;
+	bool running = f->alive && t->state == STATE_ON_CPU;
+	uint64_t present = f->alive && f->now_ns > t->since_ns ? f->now_ns - t->since_ns : 0;
+	uint64_t sum = present;
 	int64_t bound = (int64_t)(f->exec_ns / 100);
 
-	if (bound < ON_CPU_MAX_NS)
-		bound = ON_CPU_MAX_NS;
-	bound += (int64_t)(t->switches * b->switch_ns);
 	for (int i = 0; i < LEDGER_STATES; i++)
 		sum += t->states[i].ns;
-	check_add(&b->lifetime, sum, life, RESIDUAL_MAX_NS, 0);
-	check_add(&b->on_cpu, t->states[STATE_ON_CPU].ns, f->exec_ns,
-		  bound, t->idle_wake_ns);
-	check_add(&b->switches, t->switches, f->kernel_switches, 0, 0);
+	check_add(&c->lifetime, sum, f->now_ns - ledger_begin(&t->who), RESIDUAL_MAX_NS, 0);
+	if (bound < ON_CPU_MAX_NS)
+		bound = ON_CPU_MAX_NS;
+	bound += (int64_t)(t->switches * switch_ns);
+	/* of a run that still goes on the kernel has counted some part, at its last tick */
+	check_add(&c->on_cpu, t->states[STATE_ON_CPU].ns, f->exec_ns, bound,
+		  t->idle_wake_ns + (running ? present : 0));
+	if (!running) /* one that runs may be on its way off, counted by one side already */
+		check_add(&c->switches, t->switches, f->kernel_switches, 0, 0);
 }
 
 /* ---- ended threads ---- */
@@ -159,7 +163,7 @@ void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_fi
 	if (p->threads_born > 1)
 		keep_thread(b, lp, f, &one);
 	sum_clear(&one);
-	check_thread(b, f);
+	check_thread(&b->checks, f, b->switch_ns);
 	rows_add_thread(b->rows, f);
 	if (tree_thread_ended(tree, p, f->now_ns)) {
 		c->processes++;

@@ -32,19 +32,23 @@ struct ledger_process {
 	size_t *threads_held;		/* the book's count, given back when the row is forgotten */
 };
 
-/* One comparison with what the kernel counted, over all ended threads. */
+/* One comparison with what the kernel counted, over threads. */
 struct check {
 	uint64_t ours, kernel, checked, broken;
 	uint64_t bound, more;		/* sums of what the threads were allowed */
 	int64_t worst;
 };
 
+struct checks {
+	struct check lifetime, on_cpu, switches;
+};
+
 /*
  * The kernel stops charging a thread when it dequeues it and starts when it picks it; the
  * tracepoint comes in between. That much scheduler work may stand on either side of it: as
- * long as so many bare system calls of this machine (2.5 us on the developers').
+ * long as so many bare system calls of this machine (8 us on the developers').
  */
-#define SWITCH_CALLS 30
+#define SWITCH_CALLS 100
 
 struct ledger_book {
 	uint64_t switch_ns;
@@ -56,7 +60,7 @@ struct ledger_book {
 	struct ledger_spill spill;
 	struct rows *rows;
 	size_t threads_held;
-	struct check lifetime, on_cpu, switches;
+	struct checks checks;			/* of the ended threads */
 	struct ledger_final *live;		/* of the report being made */
 	size_t nlive, live_room;
 };
@@ -70,7 +74,7 @@ struct command_entry *book_command(struct ledger_book *b, const char comm[COMM_L
 /* Fills r->trust.reconcile; see reconcile.c. */
 void book_reconcile(const struct ledger_book *b, const struct session *s, struct report *r);
 void book_free(struct ledger_book *b);
-/* The reconciliation so far; see trust.c. */
-void check_thread(struct ledger_book *b, const struct ledger_final *f);
+/* Adds a thread to the comparisons; switch_ns: what the scheduler may take at a switch. */
+void check_thread(struct checks *c, const struct ledger_final *f, uint64_t switch_ns);
 
 #endif

@@ -260,6 +260,8 @@ void book_report(struct ledger_book *b, struct session *s, struct report *r)
 			if (f->thread.hist[k] < HIST_UNASKED && f->thread.hist[k] >= b->nblocks)
 				f->thread.hist[k] = HIST_NONE;
 		d = draft_of(&drafts, tree_process(&s->tree, &f->thread.who));
+		if (f->thread.who.tid == d->process->pid)
+			memcpy(d->process->comm, f->comm, COMM_LEN);
 		sum_add_thread(&one, f, blocks_of(b));
 		sum_add(&d->sum, &one);
 		draft_thread(d, f, &one);

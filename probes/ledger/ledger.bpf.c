@@ -399,13 +399,13 @@ __noinline int spill(struct ledger_thread *l, __u64 now)
 	return 0;
 }
 
+/* What the kernel itself counted for the thread. */
 static __always_inline void fill_final(struct ledger_final *f, struct ledger_thread *l,
-				       struct task_struct *task, __u64 now)
+				       struct task_struct *task)
 {
 	f->head.kind = EVENT_LEDGER_FINAL;
 	f->head.flags = 0;
-	f->head.who = l->who;
-	f->now_ns = now;
+	f->head.who = f->thread.who;
 	f->exec_ns = task->se.sum_exec_runtime - l->base_exec_ns;
 	f->kernel_switches = task->nvcsw + task->nivcsw - l->base_switches;
 	f->utime_ns = task->utime;
@@ -798,14 +798,39 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+struct copying {
+	struct ledger_final *to;
+	struct ledger_thread *from;
+	__u32 done;
+};
+
+/* Copies the account unless it is being written, or was while it was copied. */
+static long copy_steady(__u32 i, struct copying *c)
+{
+	struct ledger_thread *l = c->from;
+	__u32 seq = *(volatile __u32 *)&l->seq;
+
+	if (seq & 1)
+		return 0;
+	barrier();
+	c->to->now_ns = bpf_ktime_get_ns();
+	bpf_probe_read_kernel(&c->to->thread, sizeof(c->to->thread), l);
+	barrier();
+	c->done = seq == *(volatile __u32 *)&l->seq;
+	return c->done;
+}
+
+#define COPY_TRIES 10000	/* a writer takes less than a microsecond; an emulated one milliseconds */
+
 /* Writes each living thread's account as a struct ledger_final. */
 SEC("iter/task")
 int ledger_live(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
+	struct copying copying = {};
 	struct ledger_thread *l;
 	struct ledger_final *f;
-	__u32 zero = 0, seq, try;
+	__u32 zero = 0;
 
 	if (!task)
 		return 0;
@@ -815,17 +840,12 @@ int ledger_live(struct bpf_iter__task *ctx)
 	f = bpf_map_lookup_elem(&ledger_scratch, &zero);
 	if (!f)
 		return 0;
-	for (try = 0; try < 4; try++) {
-		seq = l->seq;
-		barrier();
-		fill_final(f, l, task, bpf_ktime_get_ns());
-		bpf_probe_read_kernel(&f->thread, sizeof(f->thread), l);
-		barrier();
-		if (!(seq & 1) && l->seq == seq)
-			break;
-	}
-	if (try == 4)
+	copying.to = f;
+	copying.from = l;
+	bpf_loop(COPY_TRIES, copy_steady, &copying, 0);
+	if (!copying.done)
 		counter_add(COUNTER_TORN);
+	fill_final(f, l, task);
 	f->alive = 1;
 	bpf_seq_write(ctx->meta->seq, f, sizeof(*f));
 	return 0;

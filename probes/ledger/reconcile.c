@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ledger against what it did not count itself: each ended thread's states against its
+ * The ledger against what it did not count itself: each thread's states against its
  * lifetime, its on-CPU time against se.sum_exec_runtime, its switches against nvcsw +
  * nivcsw, and births against ends and the living. Differences go to trust.reconcile.
  */
@@ -57,14 +57,17 @@ static void fill_births(struct reconcile_row *row, const struct ledger_book *b,
 void book_reconcile(const struct ledger_book *b, const struct session *s, struct report *r)
 {
 	struct reconcile_row *rows = report_alloc(r, 4 * sizeof(*rows));
+	struct checks c = b->checks;
 
-	fill(&rows[0], "lifetime", "ns", &b->lifetime,
+	for (size_t i = 0; i < b->nlive; i++)
+		check_thread(&c, &b->live[i], b->switch_ns);
+	fill(&rows[0], "lifetime", "ns", &c.lifetime,
 	     "states against kernel start time to exit: <= 5 us a thread, <= 0.1 % in all");
-	fill(&rows[1], "on_cpu", "ns", &b->on_cpu,
+	fill(&rows[1], "on_cpu", "ns", &c.on_cpu,
 	     "in sum against se.sum_exec_runtime: <= 1 % or 50 us a thread, beyond idle CPUs' "
 	     "wakeups and the scheduler's own work at a switch");
-	judge_sum(&rows[1], &b->on_cpu);
-	fill(&rows[2], "switches", "count", &b->switches, "against nvcsw + nivcsw: exact");
+	judge_sum(&rows[1], &c.on_cpu);
+	fill(&rows[2], "switches", "count", &c.switches, "against nvcsw + nivcsw: exact");
 	fill_births(&rows[3], b, s);
 	r->trust.reconcile = rows;
 	r->trust.nreconcile = 4;

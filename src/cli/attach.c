@@ -138,12 +138,12 @@ int cmd_attach(struct options *o)
 	if (signals < 0) {
 		monitor_close(&m);
 		pid_list_free(&targets);
-		return 1;
+		return EXIT_DWELL_FAILED;
 	}
 	monitor_begin(&m, targets.n ? targets.pids[0] : 0, NULL);
 	loop(&m, &targets, signals);
 	err = check_end(&m);
 	close(signals);
 	pid_list_free(&targets);
-	return err ? 1 : 0;
+	return err ? EXIT_DWELL_FAILED : 0;
 }

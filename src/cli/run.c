@@ -87,7 +87,8 @@ static void reap(struct run *r)
 			r->child_stopped = false;
 		} else {
 			r->exited = true;
-			m->stop_ns = r->monitor.finished ? m->stop_ns : session_clock();
+			if (!m->finished && !m->options->wait_all)
+				m->stop_ns = session_clock();
 			m->status = status;
 			m->has_exit = true;
 			set_usage(&m->usage, &ru);

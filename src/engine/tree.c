@@ -52,13 +52,15 @@ void tree_exec(struct tree *t, const struct exec_event *e)
 void tree_exit(struct tree *t, const struct exit_event *e)
 {
 	struct process *p = tree_process(t, &e->head.who);
+	bool leader = e->head.who.tid == p->pid;
 
-	/* the leader's code is what wait() gives, unless a group exit or signal set them all alike */
-	if (e->head.who.tid == p->pid || !p->has_status || e->group_dead) {
-		if (!p->has_status || e->head.who.tid == p->pid)
-			p->status = (int)e->exit_code;
+	/* wait() gives the group's code when it exits as one, else the leader's */
+	if (e->group_exit || leader || !p->has_status) {
+		p->status = (int)e->exit_code;
 		p->has_status = true;
 	}
+	if (leader)
+		memcpy(p->comm, e->comm, COMM_LEN); /* prctl may have changed it */
 	if (e->group_dead)
 		p->exited = true;
 }
