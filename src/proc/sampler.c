@@ -390,7 +390,8 @@ static int collect(struct sampler *s)
 			err = child_add(s, &r->sampled);
 		}
 	}
-	qsort(sample->children, sample->nchildren, sizeof(*sample->children), by_pid);
+	if (sample->nchildren)
+		qsort(sample->children, sample->nchildren, sizeof(*sample->children), by_pid);
 	return err;
 }
 

@@ -67,7 +67,8 @@ static int add_threads(pid_t pid, DIR *dir, struct gone_set *g, struct proc_io *
 	struct dirent *e;
 	int err = 0;
 
-	qsort(g->tids, g->n, sizeof(*g->tids), by_tid);
+	if (g->n)
+		qsort(g->tids, g->n, sizeof(*g->tids), by_tid);
 	while (!err && (e = readdir(dir))) {
 		uint32_t tid = (uint32_t)strtoul(e->d_name, NULL, 10);
 

@@ -161,7 +161,7 @@ static void add_threads(struct offcpu *o, const struct ledger_report *l)
 
 	for (size_t i = 0; i < l->nprocesses; i++)
 		n += l->processes[i].nthreads;
-	o->threads = calloc(n, sizeof(*o->threads));
+	o->threads = n ? calloc(n, sizeof(*o->threads)) : NULL;
 	if (!o->threads)
 		return;
 	for (size_t i = 0; i < l->nprocesses; i++)

@@ -112,26 +112,22 @@ static void add_analysis(struct stats *s, const json_t *metrics)
 	mean_add(&s->network, a, "network_intensity", 1);
 }
 
-/* Milliseconds that this sample stands for: since the last, or since the process began. */
-static double interval(const struct stats *s, uint64_t ts)
+/* By the time since the last sample; what the first one stands for nobody says. */
+static void add_cpu(struct stats *s, const json_t *m, uint64_t ts)
 {
-	uint64_t before = s->sample_count ? s->last_ms : s->t0_ms;
-
-	return before && ts > before ? (double)(ts - before) : 0;
+	if (s->sample_count && ts > s->last_ms)
+		mean_add(&s->cpu, m, "cpu_usage", (double)(ts - s->last_ms));
+	else
+		mean_add(&s->cpu_untimed, m, "cpu_usage", 1);
 }
-
-/* Weights differ too little to matter when there are none at all: one sample, no t0. */
-#define NO_INTERVAL 1e-6
 
 static bool add_metrics(struct stats *s, const json_t *m)
 {
 	uint64_t ts, processes = 1;
-	double weight;
 
 	if (!json_is_object(m) || !get_u64(m, "ts_ms", &ts) || !json_object_get(m, "cpu_usage"))
 		return false;
-	weight = interval(s, ts);
-	mean_add(&s->cpu, m, "cpu_usage", weight > 0 ? weight : NO_INTERVAL);
+	add_cpu(s, m, ts);
 	if (!s->sample_count)
 		s->first_ms = ts;
 	if (ts > s->last_ms)
@@ -179,9 +175,8 @@ static bool add_untagged(struct stats *s, const json_t *record)
 		return add_tree(s, record);
 	if (json_object_get(record, "cpu_usage"))
 		return add_metrics(s, record);
-	if (json_object_get(record, "cmd") && json_object_get(record, "t0_ms"))
-		return get_u64(record, "t0_ms", &s->t0_ms);
-	return json_object_get(record, "lscpu");
+	return json_object_get(record, "lscpu") ||
+	       (json_object_get(record, "cmd") && json_object_get(record, "t0_ms"));
 }
 
 static bool add_any(struct stats *s, const json_t *record)
@@ -194,14 +189,12 @@ static bool add_any(struct stats *s, const json_t *record)
 		return add_tree(s, record);
 	if (!strcmp(kind, "sample") || !strcmp(kind, "aggregated"))
 		return add_metrics(s, record);
-	if (!strcmp(kind, "metadata"))
-		return get_u64(record, "t0_ms", &s->t0_ms);
 	if (!strcmp(kind, "summary")) {
 		json_decref(s->summary);
 		s->summary = json_deep_copy(record);
 		return true;
 	}
-	return !strcmp(kind, "env");
+	return !strcmp(kind, "env") || !strcmp(kind, "metadata");
 }
 
 bool stats_add(struct stats *s, const json_t *record)
@@ -339,7 +332,9 @@ static json_t *number_schema(void)
 
 static json_t *cpu_json(const void *at)
 {
-	return json_real(mean_value(&((const struct stats *)at)->cpu));
+	const struct stats *s = at;
+
+	return json_real(mean_value(s->cpu.weight > 0 ? &s->cpu : &s->cpu_untimed));
 }
 
 static json_t *pick(const json_t *from, const char *const keys[])

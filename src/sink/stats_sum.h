@@ -17,12 +17,12 @@ struct mean {
 struct stats {
 	uint64_t records;		/* that were understood */
 	uint64_t unknown;		/* objects that are no record */
-	uint64_t t0_ms, first_ms, last_ms;
+	uint64_t first_ms, last_ms;
 	uint64_t sample_count, max_processes, max_threads;
 	uint64_t disk_read, disk_write, syscall_read, syscall_write;
 	uint64_t faults_cached, faults_disk, net_rx, net_tx, peak_rss_kb;
 	bool has_syscall_bytes, has_faults;
-	struct mean cpu;
+	struct mean cpu, cpu_untimed;
 	struct mean rate, io, memory, cpu_calls, network;
 	uint64_t cycles, instructions, cache_refs, cache_misses, stalled;
 	uint64_t perf_samples, psi_samples, psi_stalled;

@@ -81,6 +81,11 @@ static const struct shape self_shape[] = {
 	{}
 };
 
+static bool has_self(const void *base)
+{
+	return ((const struct trust *)base)->self_rss_peak_bytes;
+}
+
 static const char *source_key(const void *row, size_t i)
 {
 	(void)i;
@@ -125,7 +130,8 @@ const struct shape trust_shape[] = {
 	  .offset = offsetof(struct trust, reconcile_ok), .help = "whether every bound holds" },
 	{ .key = "notes", .type = SHAPE_STRS, .offset = offsetof(struct trust, notes),
 	  .count_offset = offsetof(struct trust, nnotes), .help = "what is missing, and why" },
-	{ .key = "self", .type = SHAPE_OBJECT, .sub = self_shape, .help = "what dwell itself cost" },
+	{ .key = "self", .type = SHAPE_OBJECT, .optional = true, .present = has_self,
+	  .sub = self_shape, .help = "what dwell itself cost" },
 	{}
 };
 

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The records of a report made by hand against golden files, compared whole, and that the
+ * schema allows each; files that appear whole or not at all; streams that break.
+ * DWELL_GOLDEN_WRITE=1 writes the golden files anew; look at the difference then.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "jsonl.h"
+#include "outfile.h"
+#include "probe.h"
+#include "sampler.h"
+#include "summary_shape.h"
+#include "tree_shape.h"
+
+#define MS 1000000ULL
+
+/* --- a report made by hand --- */
+
+#define WAIT(ns_, count_, max_, min_) \
+	{ .ns = (ns_), .count = (count_), .max_ns = (max_), .min_ns = (min_), .p50_ns = (min_), \
+	  .p95_ns = (max_), .p99_ns = (max_) }
+
+static struct thread_row threads[] = {
+	{ .tid = 100, .comm = "sh", .start_ns = 1000, .account = {
+	  .lifetime_ns = 50 * MS, .user_ns = 6 * MS, .system_ns = 4 * MS, .voluntary = 2,
+	  .states = { [STATE_ON_CPU] = WAIT(10 * MS, 3, 5 * MS, MS),
+		      [STATE_CHILD] = WAIT(40 * MS, 2, 30 * MS, 10 * MS) } } },
+	{ .tid = 101, .comm = "worker\xff", .alive = true, .start_ns = 2000, .account = {
+	  .lifetime_ns = 30 * MS, .involuntary = 1,
+	  .states = { [STATE_FUTEX] = WAIT(25 * MS, 5, 9 * MS, MS),
+		      [STATE_RUNQUEUE] = WAIT(5 * MS, 1, 5 * MS, 5 * MS) } } },
+};
+
+static struct process_row processes[] = {
+	{ .pid = 100, .ppid = 99, .proc_id = 1, .comm = "sh", .has_exit = true, .exit_code = 3,
+	  .start_ns = 1000, .end_ns = 50 * MS + 1000, .threads_born = 2, .threads_live = 0,
+	  .threads = threads, .nthreads = 2, .account = {
+	  .lifetime_ns = 80 * MS, .residual_ns = 0, .user_ns = 6 * MS, .system_ns = 4 * MS,
+	  .states = { [STATE_ON_CPU] = WAIT(10 * MS, 3, 5 * MS, MS),
+		      [STATE_CHILD] = WAIT(40 * MS, 2, 30 * MS, 10 * MS),
+		      [STATE_FUTEX] = WAIT(25 * MS, 5, 9 * MS, MS),
+		      [STATE_RUNQUEUE] = WAIT(5 * MS, 1, 5 * MS, 5 * MS) } } },
+	{ .pid = 102, .ppid = 100, .proc_id = 2, .comm = "cat", .has_exit = true, .exit_signal = 9,
+	  .start_ns = 3000, .end_ns = 20 * MS, .threads_born = 1, .threads_cut = 1, .account = {
+	  .lifetime_ns = 20 * MS, .residual_ns = -7,
+	  .states = { [STATE_DISK] = WAIT(20 * MS + 7, 4, 11 * MS, 2 * MS) } } },
+	{ .pid = 103, .ppid = 100, .proc_id = 3, .comm = "daemon", .alive = true, .start_ns = 4000,
+	  .threads_born = 1, .threads_live = 1, .account = { .lifetime_ns = 0 } },
+};
+
+static struct command_row commands[] = {
+	{ .comm = "sh", .processes = 1, .threads = 2, .account = { .lifetime_ns = 80 * MS } },
+};
+
+static struct object_row objects[] = {
+	{ .pid = 102, .comm = "cat", .state = STATE_DISK, .kind = "file", .name = "/tmp/\"odd\"\xfe",
+	  .ns = 20 * MS, .count = 4, .max_ns = 11 * MS },
+};
+
+static struct waker_row wakers[] = {
+	{ .pid = 100, .tid = 101, .comm = "worker", .state = STATE_FUTEX, .waker = "thread",
+	  .waker_tid = 100, .waker_comm = "sh", .count = 5, .ns = 25 * MS },
+	{ .pid = 102, .tid = 102, .comm = "cat", .state = STATE_DISK, .waker = "interrupt",
+	  .count = 4, .ns = 20 * MS },
+};
+
+static struct hist_row runqueue[] = { { 4 * MS, 8 * MS, 1 } };
+
+static struct errno_count enoent = { ENOENT, 2 };
+
+static struct call_row calls[] = {
+	{ .name = "read", .nr = 0, .class_name = "file_io", .count = 10 },
+	{ .name = "openat", .nr = 257, .class_name = "file_io", .count = 3, .errors = &enoent,
+	  .nerrors = 1 },
+};
+
+static struct class_count classes[] = {
+	{ "file_io", 13 }, { "memory", 0 }, { "process", 0 }, { "network", 0 }, { "time", 0 },
+	{ "ipc", 0 }, { "security", 0 }, { "signal", 0 }, { "system", 0 }, { "other", 0 },
+};
+
+static struct source_attempt attempts[] = {
+	{ "tp_btf", -EPERM, "attach sched_switch" }, { "raw_tp", 0, NULL },
+};
+
+static struct source_row sources[] = { { "ledger", "raw_tp", attempts, 2 }, { "syscalls" } };
+
+static struct named_count lost[] = { { "ring_full", 0, "" }, { "objects", 2, "" } };
+
+static struct reconcile_row reconcile[] = {
+	{ .name = "on_cpu", .unit = "ns", .ours = 10 * MS, .kernel = 10 * MS + 100, .difference = -100,
+	  .percent = -0.001, .checked = 3, .worst = -80, .ok = true, .bound = "<= 1 %" },
+};
+
+static const char *notes[] = { "something is missing" };
+
+static struct report fixture(void)
+{
+	static char verdict[] = "It waited.";
+	struct report r = {
+		.bpf = true, .final = true, .target = "sh -c x", .now_ns = 51 * MS, .start_ns = 0,
+		.wall_ns = 50 * MS, .has_exit = true, .exit_code = 3, .processes_born = 3,
+		.processes_live = 1, .threads_born = 4, .threads_live = 1, .execs = 2,
+		.usage = { .present = true, .user_ns = 6 * MS, .max_rss_kb = 1000 },
+		.ledger = { .present = true, .processes = processes, .nprocesses = 3,
+			    .processes_cut = 1, .commands = commands, .ncommands = 1,
+			    .objects = objects, .nobjects = 1, .wakers = wakers, .nwakers = 2,
+			    .runqueue = runqueue, .nrunqueue = 1 },
+		.syscalls = { .present = true, .tree = { .total = 13, .calls = calls, .ncalls = 2,
+							 .classes = classes, .nclasses = 10 },
+			      .analysis = { .behavior = "io_bound", .decided_by = "ledger",
+					    .rule = "disk first", .syscall_rate_per_sec = 260,
+					    .io_intensity = 1, .indicators = { "high_file_io" },
+					    .nindicators = 1, .workload_type = "file_io_intensive",
+					    .bottleneck_likelihood = 0.8, .hints = { "read less" },
+					    .nhints = 1, .verdict = verdict } },
+		.trust = { .accounted_percent = 99.99999, .sources = sources, .nsources = 2,
+			   .lost = lost, .nlost = 2, .lost_total = 2, .reconcile = reconcile,
+			   .nreconcile = 1, .reconcile_ok = true, .notes = notes, .nnotes = 1,
+			   .self_cpu_ns = 5 * MS, .self_rss_peak_bytes = 1 << 20,
+			   .self_map_bytes = 4096, .self_start_ns = 30 * MS, .self_stop_ns = MS },
+	};
+
+	r.ledger.tree = processes[0].account;
+	r.ledger.tree.lifetime_ns = 100 * MS;
+	r.ledger.tree.residual_ns = -7;
+	r.ledger.tree.states[STATE_DISK] = processes[1].account.states[STATE_DISK];
+	return r;
+}
+
+static struct sampled_process child = {
+	.pid = 102, .ppid = 100, .comm = "cat",
+	.metrics = { .ts_ms = 1700000000001, .cpu_usage = 1.1f, .mem_rss_kb = 5, .mem_vms_kb = 6,
+		     .thread_count = 1, .cpu_core = 1, .has_core = true },	/* its io is not ours to read */
+};
+
+static struct sample sample_fixture(void)
+{
+	struct metrics m = {
+		.ts_ms = 1700000000000, .cpu_usage = 12.3f, .mem_rss_kb = 1, .mem_vms_kb = 2,
+		.disk_read_bytes = 3, .disk_write_bytes = 4, .syscall_read_bytes = 5,
+		.syscall_write_bytes = 6, .page_faults_cached = 7, .page_faults_disk = 8,
+		.sys_net_rx_bytes = 9, .sys_net_tx_bytes = 10, .thread_count = 11, .uptime_secs = 12,
+		.has_io = true, .has_core = true, .has_psi = true, .psi_some_avg10 = 0.5f,
+		.process_count = 2,
+	};
+	struct sample s = { .ts_ms = 1700000000002, .has_root = true, .children = &child,
+			    .nchildren = 1, .all = m };
+
+	s.root = (struct sampled_process){ .pid = 100, .ppid = 99, .comm = "sh", .metrics = m };
+	return s;
+}
+
+/* --- against golden files --- */
+
+static const char *golden_path(const char *name)
+{
+	static char path[512];
+
+	if (!access("tests/golden", R_OK))
+		snprintf(path, sizeof(path), "tests/golden/%s", name);
+	else
+		snprintf(path, sizeof(path), "%.*s../golden/%s",
+			 (int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__, name);
+	return path;
+}
+
+/* Takes json. Indented, so that a difference shows where it is. */
+static void check_golden(const char *name, json_t *json)
+{
+	char *text = json_dumps(json, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+	char *want = calloc(1, 1 << 20);
+	FILE *f = fopen(golden_path(name), getenv("DWELL_GOLDEN_WRITE") ? "w" : "r");
+
+	assert_non_null(f);
+	if (getenv("DWELL_GOLDEN_WRITE")) {
+		fprintf(f, "%s\n", text);
+	} else {
+		size_t len = fread(want, 1, (1 << 20) - 1, f);
+
+		if (len)
+			want[len - 1] = '\0';
+		if (strcmp(want, text) != 0)
+			fail_msg("differs from %s:\n%s", name, text);
+	}
+	fclose(f);
+	free(want);
+	free(text);
+	json_decref(json);
+}
+
+static void summary_golden(void **state)
+{
+	struct report r = fixture();
+
+	check_golden("summary.json", summary_json(&r));
+}
+
+static void tree_golden(void **state)
+{
+	struct report r = fixture();
+	struct sample s = sample_fixture();
+
+	check_golden("tree.json", tree_json(&s, &r, NULL));
+}
+
+static void sample_golden(void **state)
+{
+	struct sample s = sample_fixture();
+
+	check_golden("sample.json", sample_json(&s));
+}
+
+/* No BPF, no root any more, nothing of a probe. */
+static void bare_golden(void **state)
+{
+	struct report r = { .wall_ns = 5 * MS, .has_exit = true, .exit_signal = 15,
+			    .trust = { .notes = notes, .nnotes = 1 } };
+	struct sample s = sample_fixture();
+
+	s.has_root = false;
+	s.nchildren = 0;
+	assert_null(sample_json(&s));
+	check_golden("tree-bare.json", tree_json(&s, &r, "BPF: not permitted"));
+	check_golden("summary-bare.json", summary_json(&r));
+}
+
+static void a_tick_has_fewer_rows(void **state)
+{
+	struct report r = fixture();
+	struct process_row many[100] = {};
+	json_t *tick, *rows;
+
+	r.ledger.processes = many;
+	r.ledger.nprocesses = 100;
+	tick = probes_json(&r);
+	rows = json_object_get(json_object_get(tick, "ledger"), "processes");
+	assert_in_range(json_array_size(rows), 1, 50);
+	assert_null(json_object_get(json_array_get(rows, 0), "threads"));
+	json_decref(tick);
+}
+
+/* --- the schema --- */
+
+static void check_value(const json_t *schema, const json_t *value, const char *path);
+
+static void check_object(const json_t *schema, const json_t *value, const char *path)
+{
+	const json_t *properties = json_object_get(schema, "properties"), *name, *member;
+	const json_t *others = json_object_get(schema, "additionalProperties");
+	const char *key;
+	char below[512];
+	size_t i;
+
+	json_array_foreach(json_object_get(schema, "required"), i, name)
+		if (!json_object_get(value, json_string_value(name)))
+			fail_msg("%s lacks %s", path, json_string_value(name));
+	json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+		const json_t *s = json_object_get(properties, key);
+
+		snprintf(below, sizeof(below), "%s.%s", path, key);
+		if (!s && !json_is_object(others))
+			fail_msg("%s is not in the schema", below);
+		check_value(s ? s : others, member, below);
+	}
+}
+
+static bool type_is(const char *type, const json_t *value)
+{
+	if (!strcmp(type, "object"))
+		return json_is_object(value);
+	if (!strcmp(type, "array"))
+		return json_is_array(value);
+	if (!strcmp(type, "string"))
+		return json_is_string(value);
+	if (!strcmp(type, "integer"))
+		return json_is_integer(value);
+	if (!strcmp(type, "number"))
+		return json_is_number(value);
+	if (!strcmp(type, "boolean"))
+		return json_is_boolean(value);
+	return !strcmp(type, "null") && json_is_null(value);
+}
+
+/* The part of JSON Schema that shapes make. */
+static void check_value(const json_t *schema, const json_t *value, const char *path)
+{
+	const json_t *type = json_object_get(schema, "type"), *item, *is = json_object_get(schema, "const");
+	bool ok = json_is_string(type) && type_is(json_string_value(type), value);
+	char below[512];
+	size_t i;
+
+	json_array_foreach(type, i, item)
+		ok |= type_is(json_string_value(item), value);
+	if (!(is ? json_equal(is, value) : ok))
+		fail_msg("%s is of the wrong type", path);
+	if (json_is_object(value))
+		check_object(schema, value, path);
+	json_array_foreach(value, i, item) {
+		snprintf(below, sizeof(below), "%s[%zu]", path, i);
+		check_value(json_object_get(schema, "items"), item, below);
+	}
+}
+
+static void check_record(json_t *schema, json_t *record)
+{
+	check_value(schema, record, json_string_value(json_object_get(record, "kind")));
+	json_decref(schema);
+	json_decref(record);
+}
+
+static void every_record_is_as_the_schema_says(void **state)
+{
+	struct report r = fixture(), bare = { .bpf = false };
+	struct sample s = sample_fixture();
+
+	check_record(summary_schema(), summary_json(&r));
+	check_record(summary_schema(), summary_json(&bare));
+	check_record(tree_schema(), tree_json(&s, &r, NULL));
+	check_record(tree_schema(), tree_json(&s, &bare, NULL));
+	check_record(sample_schema(), sample_json(&s));
+}
+
+/* --- files --- */
+
+static char dir[64];
+
+static const char *in_dir(const char *name)
+{
+	static char path[2][128];
+	static int turn;
+
+	turn = !turn;
+	snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir, name);
+	return path[turn];
+}
+
+static int make_dir(void **state)
+{
+	snprintf(dir, sizeof(dir), "/tmp/dwell-jsonl-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static size_t read_path(const char *path, char *text, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(text, 1, size - 1, f) : 0;
+
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void a_file_appears_whole(void **state)
+{
+	const char *path = in_dir("new");
+	struct outfile *f;
+	char text[64];
+	struct stat st;
+	mode_t mask = umask(027);
+
+	assert_int_equal(outfile_open(&f, path), 0);
+	assert_int_equal(outfile_write(f, "one\n", 4), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(outfile_write(f, "two\n", 4), 0);
+	assert_int_equal(outfile_close(f, true), 0);
+	umask(mask);
+	read_path(path, text, sizeof(text));
+	assert_string_equal(text, "one\ntwo\n");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);		/* nothing else was left */
+	assert_int_equal(mkdir(dir, 0700), 0);
+}
+
+static void a_file_that_is_not_kept_never_was(void **state)
+{
+	struct outfile *f;
+
+	assert_int_equal(outfile_open(&f, in_dir("none")), 0);
+	assert_int_equal(outfile_write(f, "x", 1), 0);
+	assert_int_equal(outfile_close(f, false), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+}
+
+static void an_old_file_is_replaced_at_once(void **state)
+{
+	const char *path = in_dir("old"), *link = in_dir("link");
+	FILE *old = fopen(path, "we");
+	struct outfile *f;
+	char text[64];
+	struct stat st;
+
+	fputs("old\n", old);
+	fclose(old);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(symlink("old", link), 0);
+	assert_int_equal(outfile_open(&f, link), 0);
+	outfile_write(f, "new\n", 4);
+	read_path(path, text, sizeof(text));
+	assert_string_equal(text, "old\n");
+	assert_int_equal(outfile_close(f, true), 0);
+	read_path(path, text, sizeof(text));
+	assert_string_equal(text, "new\n");
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));		/* the link is still one */
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	unlink(link);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+}
+
+static void places_that_cannot_be_written(void **state)
+{
+	struct outfile *f;
+
+	assert_int_equal(outfile_open(&f, "/no/such/dir/r"), -ENOENT);
+	assert_non_null(strstr(err_text(), "/no/such/dir/r"));
+	assert_int_equal(outfile_open(&f, dir), -EISDIR);
+}
+
+static void a_full_device(void **state)
+{
+	struct outfile *f;
+
+	assert_int_equal(outfile_open(&f, "/dev/full"), 0);
+	assert_int_equal(outfile_write(f, "x\n", 2), -ENOSPC);
+	assert_int_equal(outfile_error(f), -ENOSPC);
+	assert_int_equal(outfile_write(f, "x\n", 2), -ENOSPC);
+	assert_int_equal(outfile_close(f, true), -ENOSPC);
+}
+
+static void a_reader_that_left(void **state)
+{
+	struct outfile *f;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	close(ends[0]);
+	assert_int_equal(outfile_fd(&f, ends[1], "the pipe"), 0);
+	assert_int_equal(outfile_write(f, "x\n", 2), -EPIPE);	/* and we live */
+	assert_int_equal(outfile_close(f, true), -EPIPE);
+	assert_int_equal(close(ends[1]), 0);			/* still the caller's */
+}
+
+/* --- the stream --- */
+
+static void records_in_order(void **state)
+{
+	struct report r = fixture();
+	const char *path = in_dir("records");
+	char *argv[] = { "prog", "arg", NULL };
+	static char text[1 << 20];
+	struct jsonl *j;
+	json_t *stats;
+	char *line;
+
+	assert_int_equal(jsonl_open(&j, &(struct jsonl_config){ .path = path, .fd = -1,
+								.stats_path = in_dir("stats") }), 0);
+	jsonl_env(j);
+	jsonl_metadata(j, getpid(), argv);
+	jsonl_tree(j, &r, &(struct proc_member){ .pid = getpid() }, 1, NULL);
+	jsonl_tree(j, &r, &(struct proc_member){ .pid = getpid() }, 1, NULL);
+	jsonl_summary(j, &r);
+	assert_false(jsonl_failed(j));
+	assert_int_equal(jsonl_close(j, true), 0);
+	assert_true(read_path(path, text, sizeof(text)) > 0);
+	line = text;
+	for (const char *const *kind = (const char *const[]){ "env", "metadata", "tree", "tree", "summary",
+							      NULL }; *kind; kind++) {
+		char want[64], *end = strchr(line, '\n');
+
+		snprintf(want, sizeof(want), "{\"kind\":\"%s\",", *kind);
+		assert_memory_equal(line, want, strlen(want));
+		assert_non_null(end);
+		line = end + 1;
+	}
+	assert_int_equal(*line, '\0');
+	assert_non_null(strstr(text, "\"cmd\":[\"prog\",\"arg\"],\"executable\":\"prog\""));
+	stats = json_load_file(in_dir("stats"), 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(stats, "sample_count")), 2);
+	json_decref(stats);
+	unlink(path);
+	unlink(in_dir("stats"));
+}
+
+static void a_broken_stream_is_remembered(void **state)
+{
+	struct report r = fixture();
+	struct jsonl *j;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(jsonl_open(&j, &(struct jsonl_config){ .fd = full }), 0);
+	jsonl_metadata(j, getpid(), NULL);
+	assert_true(jsonl_failed(j));
+	jsonl_tree(j, &r, NULL, 0, NULL);
+	jsonl_summary(j, &r);
+	assert_int_equal(jsonl_close(j, true), -ENOSPC);
+	close(full);
+}
+
+static void the_interval_grows(void **state)
+{
+	assert_int_equal(adaptive_interval_ms(100, 1000, 0), 100);
+	assert_int_equal(adaptive_interval_ms(100, 1000, 1000), 100);
+	assert_int_equal(adaptive_interval_ms(100, 1000, 5500), 550);
+	assert_int_equal(adaptive_interval_ms(100, 1000, 10000), 1000);
+	assert_int_equal(adaptive_interval_ms(100, 1000, 1ULL << 50), 1000);
+	assert_int_equal(adaptive_interval_ms(500, 100, 20000), 500);
+	assert_int_equal(adaptive_interval_ms(1, 4000000000U, 5500), 2000000000);
+	for (unsigned t = 0, before = 0; t < 12000; t += 7) {
+		assert_true(adaptive_interval_ms(100, 1000, t) >= before);
+		before = adaptive_interval_ms(100, 1000, t);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(summary_golden),
+		cmocka_unit_test(tree_golden),
+		cmocka_unit_test(sample_golden),
+		cmocka_unit_test(bare_golden),
+		cmocka_unit_test(a_tick_has_fewer_rows),
+		cmocka_unit_test(every_record_is_as_the_schema_says),
+		cmocka_unit_test(a_file_appears_whole),
+		cmocka_unit_test(a_file_that_is_not_kept_never_was),
+		cmocka_unit_test(an_old_file_is_replaced_at_once),
+		cmocka_unit_test(places_that_cannot_be_written),
+		cmocka_unit_test(a_full_device),	/* says so on stderr, once; tests/cli looks at that */
+		cmocka_unit_test(a_reader_that_left),
+		cmocka_unit_test(records_in_order),
+		cmocka_unit_test(a_broken_stream_is_remembered),
+		cmocka_unit_test(the_interval_grows),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
