@@ -32,7 +32,7 @@ struct run {
 };
 
 static const int taken[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP,
-			     SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGPIPE, SIGALRM };
+			     SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGPIPE, SIGALRM, SIGWINCH };
 
 static int take_signals(struct run *r)
 {

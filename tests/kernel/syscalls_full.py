@@ -31,7 +31,7 @@ def failed(result):
 
 @test
 def more_errors_than_a_thread_holds():
-    result = lib.run(["python3", "-c", FAILING])
+    result = lib.run(["/usr/bin/python3", "-c", FAILING])
     assert failed(result) == dict.fromkeys(FAILED, 10), failed(result)
     for name in FAILED:
         assert "other" not in result.calls()[name]["errors"], result.calls()[name]
@@ -39,7 +39,7 @@ def more_errors_than_a_thread_holds():
 
 @test
 def a_full_table_of_errors_is_said_and_loses_no_error():
-    result = lib.run(["python3", "-c", FAILING], "--limit", "syscalls_rare=1", check=False)
+    result = lib.run(["/usr/bin/python3", "-c", FAILING], "--limit", "syscalls_rare=1", check=False)
     assert failed(result) == dict.fromkeys(FAILED, 10), failed(result)
     lost = result.summary["trust"]["lost"]["errnos_lost"]
     other = sum(c["errors"].get("other", 0) for c in result.calls().values())
@@ -68,7 +68,7 @@ def a_full_ring_is_said_and_loses_no_call():
 def exec_by_descriptor_is_execveat():
     code = ("import os; fd = os.open('/bin/true', os.O_RDONLY | os.O_CLOEXEC);"
             "os.execve(fd, ['true'], {})")
-    calls = lib.run(["python3", "-c", code]).calls()
+    calls = lib.run(["/usr/bin/python3", "-c", code]).calls()
     assert calls["execveat"]["count"] == 1, calls["execveat"]
     assert calls["execve"]["count"] - sum(calls["execve"]["errors"].values()) == 1, calls["execve"]
 
@@ -82,7 +82,7 @@ def totals_never_fall():
             "    threads = [threading.Thread(target=work) for _ in range(8)]\n"
             "    [t.start() for t in threads]\n"
             "    [t.join() for t in threads]\n")
-    result = lib.run(["python3", "-c", code], "--interval", 5, "--max-interval", 5)
+    result = lib.run(["/usr/bin/python3", "-c", code], "--interval", 5, "--max-interval", 5)
     totals = [r["probes"]["syscalls"]["total"] for r in result.records if r["kind"] == "tree"]
     assert len(totals) > 3 and totals == sorted(totals), totals
     assert totals[-1] <= result.summary["syscalls"]["total"], totals[-1]
