@@ -43,9 +43,11 @@ static void print_exit(const json_t *run)
 	const json_t *e = json_object_get(run, "exit");
 
 	if (json_is_integer(json_object_get(e, "signal")))
-		printf("%-*ssignal %llu\n", NAME_COLUMNS, "exit", (unsigned long long)u64_of(e, "signal"));
+		printf("%-*ssignal %llu\n", NAME_COLUMNS, "exit",
+		       (unsigned long long)u64_of(e, "signal"));
 	else if (json_is_integer(json_object_get(e, "code")))
-		printf("%-*scode %llu\n", NAME_COLUMNS, "exit", (unsigned long long)u64_of(e, "code"));
+		printf("%-*scode %llu\n", NAME_COLUMNS, "exit",
+		       (unsigned long long)u64_of(e, "code"));
 }
 
 static void print_pair(const char *name, uint64_t a, const char *a_is, uint64_t b, const char *b_is,
@@ -53,7 +55,8 @@ static void print_pair(const char *name, uint64_t a, const char *a_is, uint64_t 
 {
 	char first[FORMAT_LEN], second[FORMAT_LEN];
 
-	printf("%-*s%s %s, %s %s\n", NAME_COLUMNS, name, format(first, a), a_is, format(second, b), b_is);
+	printf("%-*s%s %s, %s %s\n", NAME_COLUMNS, name, format(first, a), a_is, format(second, b),
+	       b_is);
 }
 
 static void print_samples(const json_t *s)
@@ -68,8 +71,8 @@ static void print_samples(const json_t *s)
 	printf("%-*s%.1f %% of a core\n", NAME_COLUMNS, "CPU", real_of(s, "avg_cpu_usage"));
 	printf("%-*s%s at most\n", NAME_COLUMNS, "memory",
 	       format_bytes(text, u64_of(s, "peak_mem_rss_kb") * 1024));
-	print_pair("at once", u64_of(s, "max_processes"), "processes", u64_of(s, "max_threads"), "threads",
-		   format_count);
+	print_pair("at once", u64_of(s, "max_processes"), "processes", u64_of(s, "max_threads"),
+		   "threads", format_count);
 	print_pair("disk", u64_of(s, "total_disk_read_bytes"), "read",
 		   u64_of(s, "total_disk_write_bytes"), "written", format_bytes);
 	if (json_object_get(s, "total_syscall_read_bytes"))
@@ -121,7 +124,8 @@ static void print_states(const json_t *ledger, bool utf8)
 
 static void print_trust(const json_t *s)
 {
-	const json_t *t = json_object_get(s, "trust"), *percent = json_object_get(t, "accounted_percent");
+	const json_t *t = json_object_get(s, "trust"),
+		     *percent = json_object_get(t, "accounted_percent");
 	char lost[FORMAT_LEN];
 
 	if (!t)
@@ -130,9 +134,9 @@ static void print_trust(const json_t *s)
 	if (percent)
 		printf("%.3f %% accounted, ", json_number_value(percent));
 	printf("%s lost%s\n", format_count(lost, u64_of(t, "lost_total")),
-	       json_is_false(json_object_get(t, "reconcile_ok")) ?
-		       "; the kernel's own figures disagree: see trust.reconcile" :
-		       "");
+	       json_is_false(json_object_get(t, "reconcile_ok"))
+		       ? "; the kernel's own figures disagree: see trust.reconcile"
+		       : "");
 }
 
 static void print_stats(const json_t *s)
@@ -142,11 +146,12 @@ static void print_stats(const json_t *s)
 	char text[FORMAT_LEN];
 
 	print_text("target", json_object_get(run, "target"), style.utf8);
-	row("time", format_duration(text, (uint64_t)(real_of(s, "total_time_secs") * 1e9), style.utf8));
+	row("time",
+	    format_duration(text, (uint64_t)(real_of(s, "total_time_secs") * 1e9), style.utf8));
 	print_exit(run);
 	if (json_object_get(run, "processes"))
-		print_pair("there were", u64_of(run, "processes"), "processes", u64_of(run, "threads"),
-			   "threads", format_count);
+		print_pair("there were", u64_of(run, "processes"), "processes",
+			   u64_of(run, "threads"), "threads", format_count);
 	print_samples(s);
 	print_calls(s);
 	print_states(json_object_get(s, "ledger"), style.utf8);

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define HOST_NODES 64
-#define HOST_CPUS 1024
+#define HOST_NODES    64
+#define HOST_CPUS     1024
 #define HOST_GOVERNOR 24
 
 struct host_numa {
@@ -28,14 +28,14 @@ struct host {
 	char name[256], kernel[256];
 	struct host_cpu cpu;
 	struct host_numa numa;
-	char affinity[4096];		/* "0-3,8"; "" when not known */
-	size_t governors;		/* 0: no cpufreq */
+	char affinity[4096]; /* "0-3,8"; "" when not known */
+	size_t governors;    /* 0: no cpufreq */
 	char governor[HOST_CPUS][HOST_GOVERNOR];
 	size_t freqs;
 	uint64_t freq_khz[HOST_CPUS];
-	char thp[64];			/* "always [madvise] never"; "" when there is none */
+	char thp[64]; /* "always [madvise] never"; "" when there is none */
 	bool has_smt, smt;
-	char cgroup[4096];		/* /proc/PID/cgroup */
+	char cgroup[4096]; /* /proc/PID/cgroup */
 };
 
 /* What cannot be read stays zero. pid: the process whose cgroup it is (0: our own). */

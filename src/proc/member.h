@@ -8,7 +8,7 @@
 
 struct proc_member {
 	pid_t pid, ppid;
-	uint64_t start_ns;	/* as its source gives it; 0: not known */
+	uint64_t start_ns; /* as its source gives it; 0: not known */
 	char comm[16];
 };
 

@@ -40,7 +40,7 @@ static void refresh(struct net_table *t, struct net_ns *ns, pid_t pid)
 	if (ns->read_at == t->sample || proc_net_read(pid, &rx, &tx))
 		return;
 	ns->read_at = t->sample;
-	if (rx > ns->rx)		/* an interface that goes takes its count along */
+	if (rx > ns->rx) /* an interface that goes takes its count along */
 		ns->rx = rx;
 	if (tx > ns->tx)
 		ns->tx = tx;

@@ -15,12 +15,12 @@
 struct net_ns {
 	uint64_t inode;
 	uint64_t base_rx, base_tx, rx, tx;
-	uint64_t read_at;		/* number of the sample it was read for */
-	bool used;			/* by the target */
+	uint64_t read_at; /* number of the sample it was read for */
+	bool used;        /* by the target */
 };
 
 struct net_table {
-	struct net_ns ns[NET_NAMESPACES];	/* the first is dwell's own */
+	struct net_ns ns[NET_NAMESPACES]; /* the first is dwell's own */
 	size_t n;
 	uint64_t sample;
 };

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NET_DEV_BYTES 32768	/* some 250 interfaces */
+#define NET_DEV_BYTES 32768 /* some 250 interfaces */
 
 ssize_t proc_read_file(const char *path, char *buf, size_t size)
 {
@@ -59,8 +59,8 @@ int proc_stat_parse(const char *text, struct proc_stat *s)
 	got = sscanf(close + 1,
 		     " %c %d %*d %*d %*d %*d %*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		     " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*d %*d %" SCNu64
-		     " %*d %" SCNu64 " %" SCNu64
-		     " %" SCNu64 " %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %u",
+		     " %*d %" SCNu64 " %" SCNu64 " %" SCNu64
+		     " %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %u",
 		     &s->state, &s->ppid, &s->min_flt, &s->awaited_min_flt, &s->maj_flt,
 		     &s->awaited_maj_flt, &utime, &stime, &cutime, &cstime, &s->threads,
 		     &s->start_ticks, &s->vsize, &s->rss_pages, &s->processor);
@@ -89,8 +89,8 @@ int proc_io_read_file(const char *path, struct proc_io *io)
 	if (n < 0)
 		return (int)n;
 	if (sscanf(text,
-		   "rchar: %" SCNu64 " wchar: %" SCNu64 " syscr: %*u syscw: %*u read_bytes: %" SCNu64
-		   " write_bytes: %" SCNu64,
+		   "rchar: %" SCNu64 " wchar: %" SCNu64
+		   " syscr: %*u syscw: %*u read_bytes: %" SCNu64 " write_bytes: %" SCNu64,
 		   &io->rchar, &io->wchar, &io->read_bytes, &io->write_bytes) != 4)
 		return -EINVAL;
 	return 0;

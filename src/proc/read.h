@@ -8,21 +8,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct proc_stat {		/* /proc/PID/stat */
+struct proc_stat { /* /proc/PID/stat */
 	char comm[16];
 	char state;
 	pid_t ppid;
 	uint64_t min_flt, maj_flt;
-	uint64_t cpu_ticks;	/* utime + stime */
-	uint64_t awaited_min_flt, awaited_maj_flt, awaited_ticks;	/* of children waited for */
+	uint64_t cpu_ticks;                                       /* utime + stime */
+	uint64_t awaited_min_flt, awaited_maj_flt, awaited_ticks; /* of children waited for */
 	uint64_t threads;
-	uint64_t start_ticks;	/* since boot: with the PID, the identity of a process */
-	uint64_t vsize;		/* bytes */
+	uint64_t start_ticks; /* since boot: with the PID, the identity of a process */
+	uint64_t vsize;       /* bytes */
 	uint64_t rss_pages;
 	uint32_t processor;
 };
 
-struct proc_io {		/* /proc/PID/io */
+struct proc_io { /* /proc/PID/io */
 	uint64_t rchar, wchar, read_bytes, write_bytes;
 };
 

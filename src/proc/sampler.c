@@ -29,7 +29,7 @@
 
 #define NS_PER_SEC 1000000000ULL
 
-struct tally {			/* what only grows */
+struct tally { /* what only grows */
 	uint64_t cpu_ns, min_flt, maj_flt, rchar, wchar, read_bytes, write_bytes;
 };
 
@@ -37,13 +37,14 @@ struct tally {			/* what only grows */
 
 struct row {
 	pid_t pid;
-	uint32_t proc_id;		/* from exit events; 0: none yet */
-	uint64_t start_ticks;		/* 0: never sampled */
+	uint32_t proc_id;     /* from exit events; 0: none yet */
+	uint64_t start_ticks; /* 0: never sampled */
 	struct tally now, base, exits;
-	struct tally awaited, awaited_base;	/* children; only when walking */
+	struct tally awaited, awaited_base; /* children; only when walking */
 	struct gone_set gone;
-	uint64_t cpu_before_ns;		/* at the last sample */
+	uint64_t cpu_before_ns; /* at the last sample */
 	bool member, live, denied_io;
+	bool older; /* than our attach */
 	struct sampled_process sampled;
 	UT_hash_handle hh;
 };
@@ -58,7 +59,7 @@ struct sampler {
 	bool denied_io;
 	bool walking;
 	struct sample sample;
-	size_t size;			/* of sample.children */
+	size_t size; /* of sample.children */
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -137,7 +138,7 @@ void sampler_free(struct sampler *s)
 
 	if (!s)
 		return;
-	HASH_ITER(hh, s->rows, r, next) {
+	HASH_ITER (hh, s->rows, r, next) {
 		HASH_DEL(s->rows, r);
 		gone_release(&r->gone);
 		free(r);
@@ -213,9 +214,9 @@ static void row_metrics(struct sampler *s, struct row *r, const struct proc_stat
 	uint64_t boot_ns = now_ns(CLOCK_BOOTTIME), elapsed = s->sample.elapsed_ns;
 
 	m->ts_ms = now_ns(CLOCK_REALTIME) / 1000000;
-	m->cpu_usage = elapsed ? (float)(100.0 * (double)(t.cpu_ns - r->cpu_before_ns) /
-					 (double)elapsed)
-			       : 0;
+	m->cpu_usage =
+		elapsed ? (float)(100.0 * (double)(t.cpu_ns - r->cpu_before_ns) / (double)elapsed)
+			: 0;
 	r->cpu_before_ns = t.cpu_ns;
 	m->mem_rss_kb = st->rss_pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 	m->mem_vms_kb = st->vsize / 1024;
@@ -233,8 +234,29 @@ static void row_metrics(struct sampler *s, struct row *r, const struct proc_stat
 	net_of(&s->net, r->pid, &m->sys_net_rx_bytes, &m->sys_net_tx_bytes);
 }
 
-/* The sample of the last interval is over: what it had is read. */
-static void row_read(struct sampler *s, struct row *r, const struct proc_stat *st, bool first)
+/*
+ * With BPF, its threads' I/O, the dead ones' by their exits. Of a process that has waited
+ * for no child yet (a child costs page faults) /proc/PID/io says just that, in one reading
+ * for ten thousand threads.
+ */
+static int row_io(const struct sampler *s, struct row *r, const struct proc_stat *st,
+		  struct tally *t)
+{
+	bool whole = s->walking || (!r->older && !st->awaited_min_flt);
+	struct proc_io io;
+	int err = whole ? proc_io_read(r->pid, &io)
+			: thread_io_read(r->pid, st->threads, &r->gone, &io);
+
+	if (err)
+		return err;
+	t->rchar = io.rchar + (whole ? 0 : r->exits.rchar);
+	t->wchar = io.wchar + (whole ? 0 : r->exits.wchar);
+	t->read_bytes = io.read_bytes + (whole ? 0 : r->exits.read_bytes);
+	t->write_bytes = io.write_bytes + (whole ? 0 : r->exits.write_bytes);
+	return 0;
+}
+
+static void row_read(struct sampler *s, struct row *r, const struct proc_stat *st)
 {
 	uint64_t tick_ns = NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 	struct tally t = { .min_flt = st->min_flt, .maj_flt = st->maj_flt }, awaited = {
@@ -242,30 +264,25 @@ static void row_read(struct sampler *s, struct row *r, const struct proc_stat *s
 		.maj_flt = st->awaited_maj_flt,
 		.cpu_ns = st->awaited_ticks * tick_ns,
 	};
-	struct proc_io io;
-	int err = s->walking ? proc_io_read(r->pid, &io)
-			     : thread_io_read(r->pid, st->threads, &r->gone, &io);
+	int err = row_io(s, r, st, &t);
 
-	if (!err) {
-		t.rchar = io.rchar + r->exits.rchar;
-		t.wchar = io.wchar + r->exits.wchar;
-		t.read_bytes = io.read_bytes + r->exits.read_bytes;
-		t.write_bytes = io.write_bytes + r->exits.write_bytes;
-	} else if (err == -EACCES || err == -EPERM) {
+	if (err == -EACCES || err == -EPERM)
 		r->denied_io = s->denied_io = true;
-	}
 	if (proc_cpu_ns(r->pid, &t.cpu_ns))
 		t.cpu_ns = st->cpu_ticks * tick_ns;
 	tally_max(&r->now, &t);
 	if (s->walking)
 		tally_max(&r->awaited, &awaited);
-	if (first && s->config.attached && !s->samples) {
-		if (!s->config.since_process_start) {
-			r->base = t;
-			r->awaited_base = r->awaited;
-		}
-		r->cpu_before_ns = row_tally(r).cpu_ns;	/* its past is no part of this interval */
+}
+
+/* The past of a process that is older than our attach is no part of the first interval. */
+static void row_begin(struct sampler *s, struct row *r)
+{
+	if (!s->config.since_process_start) {
+		r->base = r->now;
+		r->awaited_base = r->awaited;
 	}
+	r->cpu_before_ns = row_tally(r).cpu_ns;
 }
 
 static void row_sample(struct sampler *s, const struct proc_member *m)
@@ -278,12 +295,12 @@ static void row_sample(struct sampler *s, const struct proc_member *m)
 		return;
 	r->member = true;
 	if (!m->pid || proc_stat_read(m->pid, &st)) {
-		r->member = !s->walking;	/* the walk saw it; it ended since */
+		r->member = !s->walking; /* the walk saw it; it ended since */
 		return;
 	}
 	if (r->start_ticks && r->start_ticks != st.start_ticks) {
 		if (!s->walking)
-			return;		/* its exit event is still under way, and will end this row */
+			return; /* its exit event is still under way, and will end this row */
 		row_fold(s, r);
 		r = row_get(s, m->pid);
 		if (!r)
@@ -292,7 +309,10 @@ static void row_sample(struct sampler *s, const struct proc_member *m)
 	}
 	first = !r->start_ticks;
 	r->start_ticks = st.start_ticks;
-	row_read(s, r, &st, first);
+	r->older |= first && s->config.attached && !s->samples;
+	row_read(s, r, &st);
+	if (first && r->older)
+		row_begin(s, r);
 	/* A zombie leader whose threads run on is a live process. */
 	r->live = !((st.state == 'Z' && st.threads <= 1) || st.state == 'X');
 	row_metrics(s, r, &st);
@@ -343,7 +363,7 @@ static void add_up(struct sampler *s)
 	struct tally total = s->dead;
 	struct row *r, *next;
 
-	HASH_ITER(hh, s->rows, r, next) {
+	HASH_ITER (hh, s->rows, r, next) {
 		struct tally t = row_total(r);
 
 		tally_add(&total, &t);
@@ -376,7 +396,7 @@ static int collect(struct sampler *s)
 	struct row *r, *next;
 	int err = 0;
 
-	HASH_ITER(hh, s->rows, r, next) {
+	HASH_ITER (hh, s->rows, r, next) {
 		if (!r->member) {
 			row_fold(s, r);
 			continue;
@@ -428,7 +448,7 @@ int sampler_take(struct sampler *s, const struct proc_member *members, size_t n,
 	sample->nchildren = 0;
 	sample->has_root = false;
 	memset(&sample->all, 0, sizeof(sample->all));
-	HASH_ITER(hh, s->rows, r, next)
+	HASH_ITER (hh, s->rows, r, next)
 		r->member = r->live = false;
 	net_next(&s->net);
 	for (size_t i = 0; i < n; i++)

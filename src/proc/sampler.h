@@ -15,8 +15,8 @@
 #include "record.h"
 
 struct metrics {
-	uint64_t ts_ms;			/* Unix time */
-	float cpu_usage;		/* percent of one core since the last sample */
+	uint64_t ts_ms;  /* Unix time */
+	float cpu_usage; /* percent of one core since the last sample */
 	uint64_t mem_rss_kb, mem_vms_kb;
 	uint64_t disk_read_bytes, disk_write_bytes;
 	uint64_t syscall_read_bytes, syscall_write_bytes;
@@ -26,7 +26,7 @@ struct metrics {
 	uint32_t cpu_core;
 	bool has_io, has_psi, has_core;
 	float psi_some_avg10, psi_full_avg10;
-	uint64_t process_count;		/* of the tree */
+	uint64_t process_count; /* of the tree */
 };
 
 struct sampled_process {
@@ -37,20 +37,20 @@ struct sampled_process {
 
 struct sample {
 	uint64_t ts_ms;
-	uint64_t elapsed_ns;		/* since the last sample */
-	bool has_root;			/* the root lives */
+	uint64_t elapsed_ns; /* since the last sample */
+	bool has_root;       /* the root lives */
 	struct sampled_process root;
-	struct sampled_process *children;	/* live ones, the root not among them */
+	struct sampled_process *children; /* live ones, the root not among them */
 	size_t nchildren;
-	struct metrics all;		/* living and dead together */
+	struct metrics all; /* living and dead together */
 };
 
 struct sampler;
 
 struct sampler_config {
-	pid_t root;			/* 0: none (attach by cgroup or name) */
-	bool attached;			/* the first sample's processes lived before us */
-	bool since_process_start;	/* … and their past counts too */
+	pid_t root;               /* 0: none (attach by cgroup or name) */
+	bool attached;            /* the first sample's processes lived before us */
+	bool since_process_start; /* … and their past counts too */
 };
 
 struct sampler *sampler_new(const struct sampler_config *config);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GONE_MAX 65536		/* older ones left /proc long ago */
+#define GONE_MAX 65536 /* older ones left /proc long ago */
 
 void gone_add(struct gone_set *g, uint32_t tid)
 {

@@ -18,22 +18,22 @@
 #include "err.h"
 #include "read.h"
 
-#define CHILDREN_BYTES (1 << 20)	/* of one thread: 130,000 children */
+#define CHILDREN_BYTES (1 << 20) /* of one thread: 130,000 children */
 
 struct known {
 	pid_t pid;
-	size_t index;			/* in members */
+	size_t index; /* in members */
 	UT_hash_handle hh;
 };
 
 struct proc_tree {
 	pid_t root;
-	bool by_children;		/* the kernel has the children file */
-	bool started;			/* the root was looked for: its PID may be another's later */
+	bool by_children; /* the kernel has the children file */
+	bool started;     /* the root was looked for: its PID may be another's later */
 	struct known *known;
 	struct proc_member *members;
 	size_t n, size;
-	char *children;			/* CHILDREN_BYTES */
+	char *children; /* CHILDREN_BYTES */
 };
 
 bool proc_has_children(void)
@@ -63,7 +63,7 @@ void proc_tree_free(struct proc_tree *t)
 
 	if (!t)
 		return;
-	HASH_ITER(hh, t->known, k, next) {
+	HASH_ITER (hh, t->known, k, next) {
 		HASH_DEL(t->known, k);
 		free(k);
 	}
@@ -151,7 +151,7 @@ static int add_children_of(struct proc_tree *t, pid_t pid, int tid)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, tid);
 	n = proc_read_file(path, t->children, CHILDREN_BYTES);
 	if (n < 0)
-		return 0;	/* the thread is gone; that the file exists at all was seen before */
+		return 0; /* the thread is gone; that the file exists at all was seen before */
 	while (!err) {
 		char *end;
 		long child = strtol(p, &end, 10);
@@ -168,7 +168,7 @@ static int walk_children(struct proc_tree *t)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < t->n && !err; i++) {	/* t->n grows as we go */
+	for (size_t i = 0; i < t->n && !err; i++) { /* t->n grows as we go */
 		pid_t pid = t->members[i].pid;
 		struct dirent *e;
 		char path[64];
@@ -185,7 +185,8 @@ static int walk_children(struct proc_tree *t)
 	return err;
 }
 
-/* One pass over all of /proc; `more` says that a member was found, whose children may have come before. */
+/* One pass over all of /proc; `more` says that a member was found, whose children may have come
+ * before. */
 static int scan_parents(struct proc_tree *t, bool *more)
 {
 	DIR *dir = opendir("/proc");

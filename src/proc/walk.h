@@ -18,7 +18,8 @@ struct proc_tree;
 bool proc_has_children(void);
 struct proc_tree *proc_tree_new(pid_t root, bool by_children);
 void proc_tree_free(struct proc_tree *t);
-/* Members that exist (zombies too), the root first if it does; valid until the next call. 0 or -errno. */
+/* Members that exist (zombies too), the root first if it does; valid until the next call. 0 or
+ * -errno. */
 int proc_tree_walk(struct proc_tree *t, const struct proc_member **members, size_t *n);
 
 #endif

@@ -107,14 +107,19 @@ static const struct shape cpu_shape[] = {
 	{}
 };
 
-static const struct shape numa_shape[] = {
-	SHAPE_IS(U32, host_numa, nodes, UNIT_COUNT, INFO, "NUMA nodes"),
-	{ .key = "distances", .type = SHAPE_CUSTOM, .make = distances_json,
-	  .schema = distances_schema, .help = "from each node (rows) to each" },
-	{ .key = "node_sizes_mb", .type = SHAPE_CUSTOM, .make = sizes_json, .schema = u64s_schema,
-	  .help = "memory of each node, in MB" },
-	{}
-};
+static const struct shape numa_shape[] = { SHAPE_IS(U32, host_numa, nodes, UNIT_COUNT, INFO,
+						    "NUMA nodes"),
+					   { .key = "distances",
+					     .type = SHAPE_CUSTOM,
+					     .make = distances_json,
+					     .schema = distances_schema,
+					     .help = "from each node (rows) to each" },
+					   { .key = "node_sizes_mb",
+					     .type = SHAPE_CUSTOM,
+					     .make = sizes_json,
+					     .schema = u64s_schema,
+					     .help = "memory of each node, in MB" },
+					   {} };
 
 static const struct shape env_shape[] = {
 	SHAPE_IS(U64, host, ts_ms, UNIT_MS, INFO, "when this was read, since 1970"),
@@ -124,17 +129,37 @@ static const struct shape env_shape[] = {
 	SHAPE_SUB("numa", host, numa, numa_shape, "its NUMA nodes"),
 	SHAPE_AS("affinity_inherited", CHARS, host, affinity, UNIT_NONE, INFO,
 		 "CPUs that dwell may run on, and so the command: 0-3,8"),
-	{ .key = "cpu_governor", .type = SHAPE_CUSTOM, .optional = true, .make = governors_json,
-	  .schema = governors_schema, .help = "frequency governor of each CPU" },
-	{ .key = "cpu_freq_khz", .type = SHAPE_CUSTOM, .optional = true, .make = freqs_json,
-	  .schema = u64s_schema, .help = "present frequency of each CPU, in kHz" },
-	{ .key = "thp_enabled", .type = SHAPE_CHARS, .optional = true, .present = has_thp,
-	  .offset = offsetof(struct host, thp), .size = sizeof(((struct host *)0)->thp),
+	{ .key = "cpu_governor",
+	  .type = SHAPE_CUSTOM,
+	  .optional = true,
+	  .make = governors_json,
+	  .schema = governors_schema,
+	  .help = "frequency governor of each CPU" },
+	{ .key = "cpu_freq_khz",
+	  .type = SHAPE_CUSTOM,
+	  .optional = true,
+	  .make = freqs_json,
+	  .schema = u64s_schema,
+	  .help = "present frequency of each CPU, in kHz" },
+	{ .key = "thp_enabled",
+	  .type = SHAPE_CHARS,
+	  .optional = true,
+	  .present = has_thp,
+	  .offset = offsetof(struct host, thp),
+	  .size = sizeof(((struct host *)0)->thp),
 	  .help = "transparent huge pages: always, madvise, never, the present one in brackets" },
-	{ .key = "smt_active", .type = SHAPE_BOOL, .optional = true, .present = has_smt,
-	  .offset = offsetof(struct host, smt), .help = "whether cores run several threads" },
-	{ .key = "cgroup", .type = SHAPE_CHARS, .optional = true, .present = has_cgroup,
-	  .offset = offsetof(struct host, cgroup), .size = sizeof(((struct host *)0)->cgroup),
+	{ .key = "smt_active",
+	  .type = SHAPE_BOOL,
+	  .optional = true,
+	  .present = has_smt,
+	  .offset = offsetof(struct host, smt),
+	  .help = "whether cores run several threads" },
+	{ .key = "cgroup",
+	  .type = SHAPE_CHARS,
+	  .optional = true,
+	  .present = has_cgroup,
+	  .offset = offsetof(struct host, cgroup),
+	  .size = sizeof(((struct host *)0)->cgroup),
 	  .help = "/proc/PID/cgroup" },
 	{}
 };
@@ -174,24 +199,35 @@ static const struct shape psi_shape[] = {
 		 "/proc/pressure/memory can be read"),
 	SHAPE_AS("per_process", BOOL, metadata, psi_process, UNIT_NONE, INFO,
 		 "the process has a cgroup whose pressure is told as psi_mem"),
-	{ .key = "reason", .type = SHAPE_STR, .optional = true,
-	  .offset = offsetof(struct metadata, psi_reason), .help = "why not" },
+	{ .key = "reason",
+	  .type = SHAPE_STR,
+	  .optional = true,
+	  .offset = offsetof(struct metadata, psi_reason),
+	  .help = "why not" },
 	{}
 };
 
-static const struct shape capabilities_shape[] = {
-	{ .key = "psi", .type = SHAPE_OBJECT, .sub = psi_shape, .help = "pressure stall information" },
-	{}
-};
+static const struct shape capabilities_shape[] = { { .key = "psi",
+						     .type = SHAPE_OBJECT,
+						     .sub = psi_shape,
+						     .help = "pressure stall information" },
+						   {} };
 
 static const struct shape metadata_shape[] = {
-	SHAPE_IS(INT, metadata, pid, UNIT_NONE, INFO, "process ID of the command; 0: several targets"),
-	{ .key = "cmd", .type = SHAPE_STRS, .offset = offsetof(struct metadata, cmd),
-	  .count_offset = offsetof(struct metadata, ncmd), .help = "the command and its arguments" },
+	SHAPE_IS(INT, metadata, pid, UNIT_NONE, INFO,
+		 "process ID of the command; 0: several targets"),
+	{ .key = "cmd",
+	  .type = SHAPE_STRS,
+	  .offset = offsetof(struct metadata, cmd),
+	  .count_offset = offsetof(struct metadata, ncmd),
+	  .help = "the command and its arguments" },
 	SHAPE_IS(CHARS, metadata, executable, UNIT_NONE, INFO,
 		 "path of its program; as given when the command has not been executed yet"),
 	SHAPE_IS(U64, metadata, t0_ms, UNIT_MS, INFO, "start of the process, since 1970"),
-	{ .key = "capabilities", .type = SHAPE_OBJECT, .sub = capabilities_shape, .optional = true,
+	{ .key = "capabilities",
+	  .type = SHAPE_OBJECT,
+	  .sub = capabilities_shape,
+	  .optional = true,
 	  .help = "which optional fields the samples can have" },
 	{}
 };

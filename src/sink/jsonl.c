@@ -22,12 +22,12 @@
 
 struct jsonl {
 	struct jsonl_config config;
-	struct outfile *out;		/* NULL: no records wanted */
-	struct outfile *stats_out;	/* NULL: no statistics wanted */
+	struct outfile *out;       /* NULL: no records wanted */
+	struct outfile *stats_out; /* NULL: no statistics wanted */
 	struct sampler *sampler;
 	struct stats stats;
-	bool env;			/* `env` goes before the metadata */
-	uint64_t on_cpu_ns, on_cpu_at_ns;	/* of the ledger, at the last record */
+	bool env;                         /* `env` goes before the metadata */
+	uint64_t on_cpu_ns, on_cpu_at_ns; /* of the ledger, at the last record */
 	bool failed;
 };
 
@@ -85,7 +85,7 @@ static void write_line(struct jsonl *j, struct outfile *out, const json_t *recor
 		j->failed = true;
 		return;
 	}
-	text[len] = '\n';		/* one write a record; the length is known */
+	text[len] = '\n'; /* one write a record; the length is known */
 	if (outfile_write(out, text, len + 1))
 		j->failed = true;
 	free(text);
@@ -120,7 +120,7 @@ void jsonl_metadata(struct jsonl *j, pid_t pid, char *const argv[])
 		return;
 	j->sampler = sampler_new(&c);
 	if (j->env)
-		emit(j, env_json(pid));		/* whose cgroup it tells */
+		emit(j, env_json(pid)); /* whose cgroup it tells */
 	emit(j, metadata_json(pid, argv));
 }
 
@@ -139,7 +139,8 @@ static void cpu_from_ledger(struct jsonl *j, const struct report *r, struct samp
 		return;
 	on_cpu = r->ledger.tree.states[STATE_ON_CPU].ns;
 	if (elapsed && on_cpu >= j->on_cpu_ns)
-		s->all.cpu_usage = (float)(100.0 * (double)(on_cpu - j->on_cpu_ns) / (double)elapsed);
+		s->all.cpu_usage =
+			(float)(100.0 * (double)(on_cpu - j->on_cpu_ns) / (double)elapsed);
 	j->on_cpu_ns = on_cpu;
 	j->on_cpu_at_ns = r->now_ns;
 }

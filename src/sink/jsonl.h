@@ -22,21 +22,24 @@
 struct jsonl;
 
 struct jsonl_config {
-	const char *path;		/* -o FILE; NULL: to fd */
-	int fd;				/* --json: stdout (not closed); -1: no records at all */
-	const char *stats_path;		/* --stats FILE: the run's statistics as JSON; or NULL */
-	bool exclude_children;		/* `sample` of the root alone instead of `tree` */
-	bool attached;			/* members of the first tick lived before: count from then on */
-	bool since_process_start;	/* … unless this */
+	const char *path;         /* -o FILE; NULL: to fd */
+	int fd;                   /* --json: stdout (not closed); -1: no records at all */
+	const char *stats_path;   /* --stats FILE: the run's statistics as JSON; or NULL */
+	bool exclude_children;    /* `sample` of the root alone instead of `tree` */
+	bool attached;            /* members of the first tick lived before: count from then on */
+	bool since_process_start; /* … unless this */
 };
 
-/* Opens the destination before the command starts: a path that cannot be written is an error here. */
+/* Opens the destination before the command starts: a path that cannot be written is an error here.
+ */
 int jsonl_open(struct jsonl **out, const struct jsonl_config *config);
 /* Asks for `env`, which is written with the metadata: it tells that process's cgroup. */
 void jsonl_env(struct jsonl *j);
-/* argv: NULL-ended, or NULL: read from /proc/PID/cmdline (attach). Call it once PID is the command. */
+/* argv: NULL-ended, or NULL: read from /proc/PID/cmdline (attach). Call it once PID is the command.
+ */
 void jsonl_metadata(struct jsonl *j, pid_t pid, char *const argv[]);
-/* The last figures of a thread that ended; without it a dead process keeps those of its last sample. */
+/* The last figures of a thread that ended; without it a dead process keeps those of its last
+ * sample. */
 void jsonl_exit(struct jsonl *j, const struct exit_event *event);
 /*
  * A `tree` (or `sample`) record. members: the live processes of the target, root included;

@@ -11,8 +11,8 @@
 
 #include "states.h"
 
-#define DOMINANT 50.0		/* percent of blocked time that names the bottleneck */
-#define NOTABLE 10.0
+#define DOMINANT 50.0 /* percent of blocked time that names the bottleneck */
+#define NOTABLE  10.0
 
 /* --- shape --- */
 
@@ -53,7 +53,9 @@ const struct shape offcpu_shape[] = {
 		    "by PID:TID, the threads with the most time"),
 	SHAPE_ROWS("top_blocking_threads", offcpu, threads, ntop, top_shape,
 		   "at most ten, by time off the CPU"),
-	{ .key = "bottlenecks", .type = SHAPE_STRS, .inline_array = true,
+	{ .key = "bottlenecks",
+	  .type = SHAPE_STRS,
+	  .inline_array = true,
 	  .offset = offsetof(struct offcpu, bottlenecks),
 	  .count_offset = offsetof(struct offcpu, nbottlenecks),
 	  .help = "the states with most of the time off the CPU, in words" },
@@ -65,8 +67,11 @@ const struct shape offcpu_shape[] = {
 		 "of all time off the CPU: futex, kernel_lock, ipc"),
 	SHAPE_IS(F64, offcpu, sleep_percentage, UNIT_PERCENT, GAUGE,
 		 "of all time off the CPU: sleep, poll, signal, child"),
-	{ .key = "optimization_hints", .type = SHAPE_STRS, .inline_array = true,
-	  .offset = offsetof(struct offcpu, hints), .count_offset = offsetof(struct offcpu, nhints),
+	{ .key = "optimization_hints",
+	  .type = SHAPE_STRS,
+	  .inline_array = true,
+	  .offset = offsetof(struct offcpu, hints),
+	  .count_offset = offsetof(struct offcpu, nhints),
 	  .help = "what to look at first" },
 	{}
 };
@@ -166,7 +171,8 @@ static void add_threads(struct offcpu *o, const struct ledger_report *l)
 		return;
 	for (size_t i = 0; i < l->nprocesses; i++)
 		for (size_t k = 0; k < l->processes[i].nthreads; k++)
-			thread_add(&o->threads[at++], &l->processes[i], &l->processes[i].threads[k]);
+			thread_add(&o->threads[at++], &l->processes[i],
+				   &l->processes[i].threads[k]);
 	n = merge_same(o->threads, n);
 	qsort(o->threads, n, sizeof(*o->threads), by_time);
 	o->nthreads = n < OFFCPU_THREADS ? n : OFFCPU_THREADS;
@@ -196,8 +202,8 @@ static double share(const struct offcpu *o, const struct account *a, const int *
 
 static void classify(struct offcpu *o, const struct account *a)
 {
-	static const int io[] = { STATE_DISK, STATE_PAGE_FAULT, STATE_PIPE,
-				  STATE_SOCKET, STATE_TTY, STATE_IO_URING };
+	static const int io[] = { STATE_DISK,   STATE_PAGE_FAULT, STATE_PIPE,
+				  STATE_SOCKET, STATE_TTY,        STATE_IO_URING };
 	static const int lock[] = { STATE_FUTEX, STATE_KERNEL_LOCK, STATE_IPC };
 	static const int sleep[] = { STATE_SLEEP, STATE_POLL, STATE_SIGNAL, STATE_CHILD };
 	static const int cpu[] = { STATE_RUNQUEUE, STATE_PREEMPTED };
@@ -219,8 +225,9 @@ static void classify(struct offcpu *o, const struct account *a)
 	if (o->io_wait_percentage > DOMINANT)
 		o->hints[o->nhints++] = "look at the files, pipes and sockets under ledger.objects";
 	if (o->lock_contention_percentage > NOTABLE)
-		o->hints[o->nhints++] = "look at the futexes under ledger.objects and who ends the waits "
-					"under ledger.wakers";
+		o->hints[o->nhints++] =
+			"look at the futexes under ledger.objects and who ends the waits "
+			"under ledger.wakers";
 	if (wait > NOTABLE)
 		o->hints[o->nhints++] = "threads wait for a CPU: fewer of them, or more CPUs";
 }
@@ -241,8 +248,8 @@ static void name_bottlenecks(struct offcpu *o, const struct account *a)
 			return;
 		told[most] = true;
 		snprintf(o->lines[o->nbottlenecks], sizeof(o->lines[0]),
-			 "%s: %.1f %% of the time off the CPU (%s)", ledger_state_names[most], percent,
-			 ledger_state_help[most]);
+			 "%s: %.1f %% of the time off the CPU (%s)", ledger_state_names[most],
+			 percent, ledger_state_help[most]);
 		o->bottlenecks[o->nbottlenecks] = o->lines[o->nbottlenecks];
 		o->nbottlenecks++;
 	}

@@ -9,11 +9,11 @@
 #include "report.h"
 #include "shape.h"
 
-#define OFFCPU_THREADS 256	/* threads told, those with the most time */
-#define OFFCPU_TOP 10
+#define OFFCPU_THREADS 256 /* threads told, those with the most time */
+#define OFFCPU_TOP     10
 
 struct offcpu_thread {
-	char key[32];		/* "PID:TID" */
+	char key[32]; /* "PID:TID" */
 	uint32_t pid, tid;
 	uint64_t total_time_ns, count, avg_time_ns, max_time_ns, min_time_ns;
 	double time_ms, percentage;
@@ -27,12 +27,12 @@ struct offcpu {
 	double io_wait_percentage, lock_contention_percentage, sleep_percentage;
 	const char *hints[4];
 	size_t nhints;
-	char lines[4][128];	/* of bottlenecks */
+	char lines[4][128]; /* of bottlenecks */
 	const char *bottlenecks[4];
 	size_t nbottlenecks;
 };
 
-extern const struct shape offcpu_shape[];	/* struct offcpu */
+extern const struct shape offcpu_shape[]; /* struct offcpu */
 
 /* Reads r->ledger, which must be present. */
 void offcpu_make(struct offcpu *o, const struct report *r);

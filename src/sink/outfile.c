@@ -24,9 +24,9 @@
 struct outfile {
 	int fd;
 	bool own_fd;
-	char *path;		/* the final name; NULL: written straight */
-	char *temp;		/* name in the meantime; NULL: none yet */
-	char *name;		/* for messages */
+	char *path; /* the final name; NULL: written straight */
+	char *temp; /* name in the meantime; NULL: none yet */
+	char *name; /* for messages */
 	int error;
 };
 
@@ -204,7 +204,7 @@ static int link_temp(struct outfile *f)
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", f->fd);
 	for (int tries = 0; err == -EEXIST && tries < 100; tries++) {
 		char *name = temp_name(f->path);
-		int fd = name ? mkostemp(name, O_CLOEXEC) : -1;	/* a name that is free */
+		int fd = name ? mkostemp(name, O_CLOEXEC) : -1; /* a name that is free */
 
 		err = 0;
 		if (fd < 0) {

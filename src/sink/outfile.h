@@ -23,7 +23,8 @@ int outfile_fd(struct outfile **out, int fd, const char *name);
 int outfile_write(struct outfile *f, const void *data, size_t len);
 /* 0, or the -errno of the first write that failed. */
 int outfile_error(const struct outfile *f);
-/* keep: onto the disk and under its name, unless a write failed; else gone. Frees f; NULL is fine. */
+/* keep: onto the disk and under its name, unless a write failed; else gone. Frees f; NULL is fine.
+ */
 int outfile_close(struct outfile *f, bool keep);
 
 #endif

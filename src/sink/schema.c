@@ -18,9 +18,12 @@ static const struct {
 } records[] = {
 	{ "env", "The machine. First, and only with `--write-env`.", env_schema },
 	{ "metadata", "The command. Once, before the samples.", metadata_schema },
-	{ "tree", "At each tick: the target's processes, what they use together, and what each probe "
-		  "has so far. Totals are cumulative and never fall.", tree_schema },
-	{ "sample", "With `--exclude-children`, in place of `tree`: the process alone.", sample_schema },
+	{ "tree",
+	  "At each tick: the target's processes, what they use together, and what each probe "
+	  "has so far. Totals are cumulative and never fall.",
+	  tree_schema },
+	{ "sample", "With `--exclude-children`, in place of `tree`: the process alone.",
+	  sample_schema },
 	{ "summary", "Last: the whole run, and how far to trust it.", summary_schema },
 };
 
@@ -45,7 +48,8 @@ json_t *schema_json(void)
 
 static const char *type_name(const json_t *schema, char *text, size_t size)
 {
-	const json_t *type = json_object_get(schema, "type"), *value = json_object_get(schema, "const");
+	const json_t *type = json_object_get(schema, "type"),
+		     *value = json_object_get(schema, "const");
 
 	if (json_is_string(value))
 		snprintf(text, size, "\"%s\"", json_string_value(value));
@@ -63,9 +67,8 @@ static bool is_required(const json_t *schema, const char *key)
 	const json_t *name;
 	size_t i;
 
-	json_array_foreach(json_object_get(schema, "required"), i, name)
-		if (!strcmp(json_string_value(name), key))
-			return true;
+	json_array_foreach(json_object_get(schema, "required"), i,
+			   name) if (!strcmp(json_string_value(name), key)) return true;
 	return false;
 }
 
@@ -95,7 +98,8 @@ static void print_members(FILE *f, const json_t *schema, const char *path, int d
 	const json_t *member;
 	const char *key;
 
-	json_object_foreach(members, key, member) {
+	json_object_foreach(members, key, member)
+	{
 		const char *help = json_string_value(json_object_get(member, "description"));
 		char name[PATH_LEN], type[128];
 
@@ -109,7 +113,8 @@ static void print_members(FILE *f, const json_t *schema, const char *path, int d
 
 static void print_record(FILE *f, const char *title, const char *about, json_t *schema)
 {
-	fprintf(f, "\n## %s\n\n%s\n\n| field | type | meaning |\n| --- | --- | --- |\n", title, about);
+	fprintf(f, "\n## %s\n\n%s\n\n| field | type | meaning |\n| --- | --- | --- |\n", title,
+		about);
 	print_members(f, schema, "", 0);
 	json_decref(schema);
 }
@@ -127,6 +132,7 @@ void schema_markdown(FILE *f)
 	fprintf(f, "\n## States of the ledger\n\n| state | meaning |\n| --- | --- |\n");
 	for (size_t i = 0; i < LEDGER_STATES; i++)
 		fprintf(f, "| `%s` | %s |\n", ledger_state_names[i], ledger_state_help[i]);
-	print_record(f, "Statistics", "What `dwell stats --json` and `--stats FILE` write: one object.",
+	print_record(f, "Statistics",
+		     "What `dwell stats --json` and `--stats FILE` write.",
 		     stats_schema());
 }

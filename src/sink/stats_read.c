@@ -13,7 +13,7 @@
 struct line {
 	char *text;
 	size_t len, size;
-	bool ended;		/* by a newline, which is not in text */
+	bool ended; /* by a newline, which is not in text */
 };
 
 static int line_grow(struct line *l, const char *name)
@@ -70,7 +70,8 @@ static bool at_end(FILE *f)
 	return c == EOF;
 }
 
-static int take_line(struct stats *s, const struct line *l, FILE *f, const char *name, unsigned long nr)
+static int take_line(struct stats *s, const struct line *l, FILE *f, const char *name,
+		     unsigned long nr)
 {
 	json_error_t why;
 	json_t *record;

@@ -7,7 +7,7 @@
 
 #include "stats_sum.h"
 
-#define STATS_LINE_BYTES (256u << 20)	/* a longer line is refused */
+#define STATS_LINE_BYTES (256u << 20) /* a longer line is refused */
 
 /*
  * name: for messages. 0, or -errno with the error set: not JSONL, no record in it, or a

@@ -83,7 +83,8 @@ static double mean_value(const struct mean *m)
 
 static void add_memory(struct stats *s, const json_t *metrics)
 {
-	const json_t *perf = json_object_get(metrics, "perf"), *psi = json_object_get(metrics, "psi_mem");
+	const json_t *perf = json_object_get(metrics, "perf"),
+		     *psi = json_object_get(metrics, "psi_mem");
 	double some;
 
 	if (json_is_object(perf)) {
@@ -155,7 +156,8 @@ static bool add_metrics(struct stats *s, const json_t *m)
 
 static bool add_tree(struct stats *s, const json_t *tree)
 {
-	const json_t *all = json_object_get(tree, "aggregated"), *parent = json_object_get(tree, "parent");
+	const json_t *all = json_object_get(tree, "aggregated"),
+		     *parent = json_object_get(tree, "parent");
 	json_t *ledger = json_object_get(json_object_get(tree, "probes"), "ledger");
 
 	if (json_is_object(ledger)) {
@@ -166,7 +168,7 @@ static bool add_tree(struct stats *s, const json_t *tree)
 		return add_metrics(s, all);
 	if (json_is_object(parent))
 		return add_metrics(s, parent);
-	return json_is_null(all) && json_is_null(parent);	/* nothing was alive */
+	return json_is_null(all) && json_is_null(parent); /* nothing was alive */
 }
 
 static bool add_untagged(struct stats *s, const json_t *record)
@@ -216,9 +218,12 @@ struct memory_sum {
 	const char *verdict;
 };
 
-#define RATIO(key_, member_, has_, help_)							\
-	{ .key = key_, .type = SHAPE_F64, .unit = UNIT_RATIO, .kind = METRIC_GAUGE, .optional = true,	\
-	  .present = has_, .offset = offsetof(struct memory_sum, member_), .help = help_ }
+#define RATIO(key_, member_, has_, help_)                                                          \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_F64, .unit = UNIT_RATIO, .kind = METRIC_GAUGE,          \
+		.optional = true, .present = has_, .offset = offsetof(struct memory_sum, member_), \
+		.help = help_                                                                      \
+	}
 
 static bool has_ipc(const void *base)
 {
@@ -289,9 +294,8 @@ static json_t *calls_json(const void *at)
 
 	if (s->rate.weight <= 0)
 		return NULL;
-	return json_pack("{s:f, s:f, s:f, s:f, s:f}",
-			 "avg_syscall_rate_per_sec", mean_value(&s->rate),
-			 "avg_io_syscall_fraction", mean_value(&s->io),
+	return json_pack("{s:f, s:f, s:f, s:f, s:f}", "avg_syscall_rate_per_sec",
+			 mean_value(&s->rate), "avg_io_syscall_fraction", mean_value(&s->io),
 			 "avg_memory_syscall_fraction", mean_value(&s->memory),
 			 "avg_cpu_syscall_fraction", mean_value(&s->cpu_calls),
 			 "avg_network_syscall_fraction", mean_value(&s->network));
@@ -300,8 +304,8 @@ static json_t *calls_json(const void *at)
 static json_t *calls_schema(void)
 {
 	static const char *const keys[] = {
-		"avg_syscall_rate_per_sec",	"avg_io_syscall_fraction",
-		"avg_memory_syscall_fraction", "avg_cpu_syscall_fraction",
+		"avg_syscall_rate_per_sec",     "avg_io_syscall_fraction",
+		"avg_memory_syscall_fraction",  "avg_cpu_syscall_fraction",
 		"avg_network_syscall_fraction",
 	};
 	json_t *properties = json_object(), *required = json_array();
@@ -314,7 +318,8 @@ static json_t *calls_schema(void)
 			 "required", required, "additionalProperties", 0);
 }
 
-/* By the summary when there is one: it knows the run's time, samples only what lies between them. */
+/* By the summary when there is one: it knows the run's time, samples only what lies between them.
+ */
 static json_t *seconds_json(const void *at)
 {
 	const struct stats *s = at;
@@ -349,8 +354,8 @@ static json_t *pick(const json_t *from, const char *const keys[])
 
 static json_t *ledger_json(const void *at)
 {
-	static const char *const keys[] = { "lifetime_ns", "residual_ns", "user_ns", "system_ns",
-					    "states", NULL };
+	static const char *const keys[] = { "lifetime_ns", "residual_ns", "user_ns",
+					    "system_ns",   "states",      NULL };
 	const struct stats *s = at;
 	const json_t *ledger = json_object_get(s->summary, "ledger");
 
@@ -361,8 +366,8 @@ static json_t *ledger_json(const void *at)
 
 static json_t *run_json(const void *at)
 {
-	static const char *const keys[] = { "target", "wall_ns", "exit", "processes", "threads",
-					    "execs", "verdict", NULL };
+	static const char *const keys[] = { "target",  "wall_ns", "exit",    "processes",
+					    "threads", "execs",   "verdict", NULL };
 	const struct stats *s = at;
 
 	return s->summary ? pick(s->summary, keys) : NULL;
@@ -370,7 +375,8 @@ static json_t *run_json(const void *at)
 
 static json_t *trust_json(const void *at)
 {
-	static const char *const keys[] = { "accounted_percent", "lost_total", "reconcile_ok", NULL };
+	static const char *const keys[] = { "accounted_percent", "lost_total", "reconcile_ok",
+					    NULL };
 	const struct stats *s = at;
 	const json_t *trust = json_object_get(s->summary, "trust");
 
@@ -392,38 +398,62 @@ static bool has_faults(const void *base)
 	return ((const struct stats *)base)->has_faults;
 }
 
-#define PART(key_, make_, schema_, help_)							\
-	{ .key = key_, .type = SHAPE_CUSTOM, .optional = true, .make = make_, .schema = schema_,	\
-	  .help = help_ }
-#define IF(key_, member_, unit_, has_, help_)							\
-	{ .key = key_, .type = SHAPE_U64, .unit = unit_, .kind = METRIC_COUNTER, .optional = true,	\
-	  .present = has_, .offset = offsetof(struct stats, member_), .help = help_ }
+#define PART(key_, make_, schema_, help_)                                                          \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_CUSTOM, .optional = true, .make = make_,                \
+		.schema = schema_, .help = help_                                                   \
+	}
+#define IF(key_, member_, unit_, has_, help_)                                                      \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_U64, .unit = unit_, .kind = METRIC_COUNTER,             \
+		.optional = true, .present = has_, .offset = offsetof(struct stats, member_),      \
+		.help = help_                                                                      \
+	}
 
 static const struct shape stats_shape[] = {
-	{ .key = "total_time_secs", .type = SHAPE_CUSTOM, .unit = UNIT_SECONDS, .make = seconds_json,
-	  .schema = number_schema, .help = "time of the run; without a summary, from the first "
-	  "sample to the last" },
+	{ .key = "total_time_secs",
+	  .type = SHAPE_CUSTOM,
+	  .unit = UNIT_SECONDS,
+	  .make = seconds_json,
+	  .schema = number_schema,
+	  .help = "time of the run; without a summary, from the first "
+		  "sample to the last" },
 	SHAPE_IS(U64, stats, sample_count, UNIT_COUNT, COUNTER, "samples"),
 	SHAPE_IS(U64, stats, max_processes, UNIT_COUNT, GAUGE, "most processes in a sample"),
 	SHAPE_IS(U64, stats, max_threads, UNIT_COUNT, GAUGE, "most threads in a sample"),
-	SHAPE_AS("total_disk_read_bytes", U64, stats, disk_read, UNIT_BYTES, COUNTER, "from storage"),
-	SHAPE_AS("total_disk_write_bytes", U64, stats, disk_write, UNIT_BYTES, COUNTER, "to storage"),
-	IF("total_syscall_read_bytes", syscall_read, UNIT_BYTES, has_syscall_bytes, "by system calls"),
-	IF("total_syscall_write_bytes", syscall_write, UNIT_BYTES, has_syscall_bytes, "by system calls"),
-	IF("peak_page_faults_cached", faults_cached, UNIT_COUNT, has_faults, "page faults without I/O"),
+	SHAPE_AS("total_disk_read_bytes", U64, stats, disk_read, UNIT_BYTES, COUNTER,
+		 "from storage"),
+	SHAPE_AS("total_disk_write_bytes", U64, stats, disk_write, UNIT_BYTES, COUNTER,
+		 "to storage"),
+	IF("total_syscall_read_bytes", syscall_read, UNIT_BYTES, has_syscall_bytes,
+	   "by system calls"),
+	IF("total_syscall_write_bytes", syscall_write, UNIT_BYTES, has_syscall_bytes,
+	   "by system calls"),
+	IF("peak_page_faults_cached", faults_cached, UNIT_COUNT, has_faults,
+	   "page faults without I/O"),
 	IF("peak_page_faults_disk", faults_disk, UNIT_COUNT, has_faults, "page faults with I/O"),
 	SHAPE_AS("total_sys_net_rx_bytes", U64, stats, net_rx, UNIT_BYTES, COUNTER,
 		 "received by the network namespaces, by whomever"),
-	SHAPE_AS("total_sys_net_tx_bytes", U64, stats, net_tx, UNIT_BYTES, COUNTER, "sent, likewise"),
+	SHAPE_AS("total_sys_net_tx_bytes", U64, stats, net_tx, UNIT_BYTES, COUNTER,
+		 "sent, likewise"),
 	SHAPE_AS("peak_mem_rss_kb", U64, stats, peak_rss_kb, UNIT_KB, GAUGE,
 		 "most resident memory in a sample"),
-	{ .key = "avg_cpu_usage", .type = SHAPE_CUSTOM, .unit = UNIT_PERCENT, .make = cpu_json,
-	  .schema = number_schema, .help = "CPU use over time; 100 is one full core" },
+	{ .key = "avg_cpu_usage",
+	  .type = SHAPE_CUSTOM,
+	  .unit = UNIT_PERCENT,
+	  .make = cpu_json,
+	  .schema = number_schema,
+	  .help = "CPU use over time; 100 is one full core" },
 	PART("syscalls", calls_json, calls_schema, "means over the samples that have an analysis"),
-	{ .key = "memory_characterization", .type = SHAPE_CUSTOM, .optional = true,
-	  .make = memory_json, .sub = memory_shape, .help = "what the samples say of memory" },
+	{ .key = "memory_characterization",
+	  .type = SHAPE_CUSTOM,
+	  .optional = true,
+	  .make = memory_json,
+	  .sub = memory_shape,
+	  .help = "what the samples say of memory" },
 	PART("run", run_json, object_schema, "of the summary record: how the run went"),
-	PART("ledger", ledger_json, object_schema, "of the last record that has it: where the time went"),
+	PART("ledger", ledger_json, object_schema,
+	     "of the last record that has it: where the time went"),
 	PART("trust", trust_json, object_schema, "of the summary record"),
 	{}
 };

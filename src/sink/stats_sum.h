@@ -15,8 +15,8 @@ struct mean {
 };
 
 struct stats {
-	uint64_t records;		/* that were understood */
-	uint64_t unknown;		/* objects that are no record */
+	uint64_t records; /* that were understood */
+	uint64_t unknown; /* objects that are no record */
 	uint64_t first_ms, last_ms;
 	uint64_t sample_count, max_processes, max_threads;
 	uint64_t disk_read, disk_write, syscall_read, syscall_write;
@@ -26,8 +26,8 @@ struct stats {
 	struct mean rate, io, memory, cpu_calls, network;
 	uint64_t cycles, instructions, cache_refs, cache_misses, stalled;
 	uint64_t perf_samples, psi_samples, psi_stalled;
-	json_t *summary;		/* the last summary record */
-	json_t *ledger;			/* of the last tree record */
+	json_t *summary; /* the last summary record */
+	json_t *ledger;  /* of the last tree record */
 };
 
 void stats_init(struct stats *s);

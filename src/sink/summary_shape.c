@@ -26,26 +26,33 @@ static json_t *error_schema(void)
 	return json_pack("{s:[s,s]}", "type", "string", "null");
 }
 
-static const struct shape attempt_shape[] = {
-	SHAPE_IS(STR, source_attempt, name, UNIT_NONE, INFO, "the source"),
-	{ .key = "error", .type = SHAPE_CUSTOM, .offset = offsetof(struct source_attempt, error),
-	  .make = error_json, .schema = error_schema, .help = "errno by name; null: it attached" },
-	{ .key = "what", .type = SHAPE_STR, .nullable = true,
-	  .offset = offsetof(struct source_attempt, what), .help = "what failed" },
-	{}
-};
+static const struct shape attempt_shape[] = { SHAPE_IS(STR, source_attempt, name, UNIT_NONE, INFO,
+						       "the source"),
+					      { .key = "error",
+						.type = SHAPE_CUSTOM,
+						.offset = offsetof(struct source_attempt, error),
+						.make = error_json,
+						.schema = error_schema,
+						.help = "errno by name; null: it attached" },
+					      { .key = "what",
+						.type = SHAPE_STR,
+						.nullable = true,
+						.offset = offsetof(struct source_attempt, what),
+						.help = "what failed" },
+					      {} };
 
-static const struct shape source_shape[] = {
-	{ .key = "chosen", .type = SHAPE_STR, .nullable = true,
-	  .offset = offsetof(struct source_row, chosen), .help = "the source in use; null: none" },
-	SHAPE_ROWS("attempts", source_row, attempts, nattempts, attempt_shape,
-		   "all that were tried, in order"),
-	{}
-};
+static const struct shape source_shape[] = { { .key = "chosen",
+					       .type = SHAPE_STR,
+					       .nullable = true,
+					       .offset = offsetof(struct source_row, chosen),
+					       .help = "the source in use; null: none" },
+					     SHAPE_ROWS("attempts", source_row, attempts, nattempts,
+							attempt_shape,
+							"all that were tried, in order"),
+					     {} };
 
 static const struct shape lost_shape[] = {
-	SHAPE_IS(U64, named_count, count, UNIT_COUNT, COUNTER, "how many"),
-	{}
+	SHAPE_IS(U64, named_count, count, UNIT_COUNT, COUNTER, "how many"), {}
 };
 
 static const struct shape reconcile_shape[] = {
@@ -69,14 +76,21 @@ static bool bpf_timed(const void *base)
 
 static const struct shape self_shape[] = {
 	SHAPE_AS("cpu_ns", U64, trust, self_cpu_ns, UNIT_NS, COUNTER, "CPU time of dwell itself"),
-	SHAPE_AS("rss_peak_bytes", U64, trust, self_rss_peak_bytes, UNIT_BYTES, GAUGE, "its peak memory"),
-	SHAPE_AS("map_bytes", U64, trust, self_map_bytes, UNIT_BYTES, GAUGE, "memory of its BPF maps"),
+	SHAPE_AS("rss_peak_bytes", U64, trust, self_rss_peak_bytes, UNIT_BYTES, GAUGE,
+		 "its peak memory"),
+	SHAPE_AS("map_bytes", U64, trust, self_map_bytes, UNIT_BYTES, GAUGE,
+		 "memory of its BPF maps"),
 	SHAPE_AS("start_ns", U64, trust, self_start_ns, UNIT_NS, GAUGE,
 		 "from the start of dwell to that of the command"),
 	SHAPE_AS("stop_ns", U64, trust, self_stop_ns, UNIT_NS, GAUGE,
 		 "from the end of the command to the report"),
-	{ .key = "bpf_ns", .type = SHAPE_U64, .unit = UNIT_NS, .kind = METRIC_COUNTER,
-	  .optional = true, .present = bpf_timed, .offset = offsetof(struct trust, self_bpf_ns),
+	{ .key = "bpf_ns",
+	  .type = SHAPE_U64,
+	  .unit = UNIT_NS,
+	  .kind = METRIC_COUNTER,
+	  .optional = true,
+	  .present = bpf_timed,
+	  .offset = offsetof(struct trust, self_bpf_ns),
 	  .help = "run time of its BPF programs, when kernel.bpf_stats_enabled is set" },
 	{}
 };
@@ -110,28 +124,54 @@ static bool accounted(const void *base)
 }
 
 const struct shape trust_shape[] = {
-	{ .key = "accounted_percent", .type = SHAPE_F64, .unit = UNIT_PERCENT, .kind = METRIC_GAUGE,
-	  .optional = true, .present = accounted, .offset = offsetof(struct trust, accounted_percent),
+	{ .key = "accounted_percent",
+	  .type = SHAPE_F64,
+	  .unit = UNIT_PERCENT,
+	  .kind = METRIC_GAUGE,
+	  .optional = true,
+	  .present = accounted,
+	  .offset = offsetof(struct trust, accounted_percent),
 	  .help = "share of the tree's lifetime that the states account for" },
 	SHAPE_KEYED("sources", trust, sources, nsources, source_key, source_shape,
 		    "how each probe is attached"),
-	{ .key = "lost", .type = SHAPE_DICT, .offset = offsetof(struct trust, lost),
-	  .size = sizeof(struct named_count), .count_offset = offsetof(struct trust, nlost),
-	  .row_key = lost_key, .lone = true, .sub = lost_shape,
+	{ .key = "lost",
+	  .type = SHAPE_DICT,
+	  .offset = offsetof(struct trust, lost),
+	  .size = sizeof(struct named_count),
+	  .count_offset = offsetof(struct trust, nlost),
+	  .row_key = lost_key,
+	  .lone = true,
+	  .sub = lost_shape,
 	  .help = "what was lost, by kind; every kind there is, zero or not" },
-	{ .key = "folded", .type = SHAPE_DICT, .offset = offsetof(struct trust, folded),
-	  .size = sizeof(struct named_count), .count_offset = offsetof(struct trust, nfolded),
-	  .row_key = lost_key, .lone = true, .sub = lost_shape,
+	{ .key = "folded",
+	  .type = SHAPE_DICT,
+	  .offset = offsetof(struct trust, folded),
+	  .size = sizeof(struct named_count),
+	  .count_offset = offsetof(struct trust, nfolded),
+	  .row_key = lost_key,
+	  .lone = true,
+	  .sub = lost_shape,
 	  .help = "what has no row of its own but stands in totals or in rows named other, by kind" },
 	SHAPE_IS(U64, trust, lost_total, UNIT_COUNT, COUNTER, "sum of lost"),
 	SHAPE_KEYED("reconcile", trust, reconcile, nreconcile, reconcile_key, reconcile_shape,
 		    "the ledger against what the kernel counted on its own"),
-	{ .key = "reconcile_ok", .type = SHAPE_BOOL, .optional = true, .present = accounted,
-	  .offset = offsetof(struct trust, reconcile_ok), .help = "whether every bound holds" },
-	{ .key = "notes", .type = SHAPE_STRS, .offset = offsetof(struct trust, notes),
-	  .count_offset = offsetof(struct trust, nnotes), .help = "what is missing, and why" },
-	{ .key = "self", .type = SHAPE_OBJECT, .optional = true, .present = has_self,
-	  .sub = self_shape, .help = "what dwell itself cost" },
+	{ .key = "reconcile_ok",
+	  .type = SHAPE_BOOL,
+	  .optional = true,
+	  .present = accounted,
+	  .offset = offsetof(struct trust, reconcile_ok),
+	  .help = "whether every bound holds" },
+	{ .key = "notes",
+	  .type = SHAPE_STRS,
+	  .offset = offsetof(struct trust, notes),
+	  .count_offset = offsetof(struct trust, nnotes),
+	  .help = "what is missing, and why" },
+	{ .key = "self",
+	  .type = SHAPE_OBJECT,
+	  .optional = true,
+	  .present = has_self,
+	  .sub = self_shape,
+	  .help = "what dwell itself cost" },
 	{}
 };
 
@@ -151,13 +191,19 @@ static bool killed(const void *base)
 	return r->has_exit && r->exit_signal;
 }
 
-static const struct shape exit_shape[] = {
-	{ .key = "code", .type = SHAPE_INT, .offset = offsetof(struct report, exit_code),
-	  .nullable = true, .present = exited_by_code, .help = "the command's exit code, or null" },
-	{ .key = "signal", .type = SHAPE_INT, .offset = offsetof(struct report, exit_signal),
-	  .nullable = true, .present = killed, .help = "the signal that ended it, or null" },
-	{}
-};
+static const struct shape exit_shape[] = { { .key = "code",
+					     .type = SHAPE_INT,
+					     .offset = offsetof(struct report, exit_code),
+					     .nullable = true,
+					     .present = exited_by_code,
+					     .help = "the command's exit code, or null" },
+					   { .key = "signal",
+					     .type = SHAPE_INT,
+					     .offset = offsetof(struct report, exit_signal),
+					     .nullable = true,
+					     .present = killed,
+					     .help = "the signal that ended it, or null" },
+					   {} };
 
 static const struct shape usage_shape[] = {
 	SHAPE_IS(U64, usage, user_ns, UNIT_NS, COUNTER, "CPU time in user mode"),
@@ -167,8 +213,10 @@ static const struct shape usage_shape[] = {
 	SHAPE_IS(U64, usage, major_faults, UNIT_COUNT, COUNTER, "page faults with I/O"),
 	SHAPE_IS(U64, usage, voluntary, UNIT_COUNT, COUNTER, "switches away that blocked"),
 	SHAPE_IS(U64, usage, involuntary, UNIT_COUNT, COUNTER, "switches away that did not block"),
-	SHAPE_IS(U64, usage, blocks_in, UNIT_COUNT, COUNTER, "blocks of 512 bytes read from storage"),
-	SHAPE_IS(U64, usage, blocks_out, UNIT_COUNT, COUNTER, "blocks of 512 bytes written to storage"),
+	SHAPE_IS(U64, usage, blocks_in, UNIT_COUNT, COUNTER,
+		 "blocks of 512 bytes read from storage"),
+	SHAPE_IS(U64, usage, blocks_out, UNIT_COUNT, COUNTER,
+		 "blocks of 512 bytes written to storage"),
 	{}
 };
 
@@ -194,37 +242,52 @@ static bool with_bpf(const void *base)
 }
 
 /* What only BPF counts: a walk of /proc misses what lives between two samples. */
-#define COUNTED(key_, member_, kind_, help_)						\
-	{ .key = key_, .type = SHAPE_U64, .unit = UNIT_COUNT, .kind = METRIC_##kind_,	\
-	  .optional = true, .present = with_bpf, .offset = offsetof(struct report, member_),	\
-	  .help = help_ ", when bpf is true" }
+#define COUNTED(key_, member_, kind_, help_)                                                       \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_U64, .unit = UNIT_COUNT, .kind = METRIC_##kind_,        \
+		.optional = true, .present = with_bpf, .offset = offsetof(struct report, member_), \
+		.help = help_ ", when bpf is true"                                                 \
+	}
 
 static const struct shape run_shape[] = {
-	{ .key = "schema_version", .type = SHAPE_CUSTOM, .make = version_json, .schema = version_schema,
+	{ .key = "schema_version",
+	  .type = SHAPE_CUSTOM,
+	  .make = version_json,
+	  .schema = version_schema,
 	  .help = "changes when a reader of this record has to" },
-	{ .key = "target", .type = SHAPE_STR, .optional = true, .offset = offsetof(struct report, target),
+	{ .key = "target",
+	  .type = SHAPE_STR,
+	  .optional = true,
+	  .offset = offsetof(struct report, target),
 	  .help = "what was measured" },
 	SHAPE_IS(BOOL, report, bpf, UNIT_NONE, INFO, "false: from /proc and wait4 alone"),
 	SHAPE_IS(U64, report, wall_ns, UNIT_NS, COUNTER, "from the start to the end"),
-	{ .key = "exit", .type = SHAPE_OBJECT, .sub = exit_shape,
+	{ .key = "exit",
+	  .type = SHAPE_OBJECT,
+	  .sub = exit_shape,
 	  .help = "how the command ended; both null: it did not, or is not ours" },
 	COUNTED("processes", processes_born, COUNTER, "processes there were"),
 	COUNTED("threads", threads_born, COUNTER, "threads there were"),
 	COUNTED("processes_live", processes_live, GAUGE, "processes that still live"),
 	COUNTED("threads_live", threads_live, GAUGE, "threads that still live"),
 	COUNTED("execs", execs, COUNTER, "programs executed"),
-	{ .key = "usage", .type = SHAPE_OBJECT, .optional = true, .present = has_usage,
-	  .offset = offsetof(struct report, usage), .sub = usage_shape,
+	{ .key = "usage",
+	  .type = SHAPE_OBJECT,
+	  .optional = true,
+	  .present = has_usage,
+	  .offset = offsetof(struct report, usage),
+	  .sub = usage_shape,
 	  .help = "what wait4 says of the command and the children it waited for" },
-	{ .key = "verdict", .type = SHAPE_STR, .optional = true,
+	{ .key = "verdict",
+	  .type = SHAPE_STR,
+	  .optional = true,
 	  .offset = offsetof(struct report, syscalls.analysis.verdict),
 	  .help = "where the time went, in plain words" },
 	{}
 };
 
 static const struct shape tail_shape[] = {
-	SHAPE_SUB("trust", report, trust, trust_shape, "how far to trust the figures"),
-	{}
+	SHAPE_SUB("trust", report, trust, trust_shape, "how far to trust the figures"), {}
 };
 
 static bool reported(const struct probe_class *class, const struct report *r)
@@ -267,7 +330,8 @@ json_t *summary_schema(void)
 		if ((*c)->shape)
 			schema_add(schema, (*c)->name, probe_schema(*c, (*c)->shape), false);
 	schema_add(schema, "trust",
-		   json_incref(json_object_get(json_object_get(tail, "properties"), "trust")), true);
+		   json_incref(json_object_get(json_object_get(tail, "properties"), "trust")),
+		   true);
 	json_decref(tail);
 	return shape_record_schema("summary", schema);
 }
@@ -278,9 +342,9 @@ json_t *probes_json(const struct report *r)
 
 	for (const struct probe_class *const *c = probe_classes; *c; c++)
 		if (reported(*c, r))
-			json_object_set_new(probes, (*c)->name,
-					    shape_json((*c)->tick_shape ? (*c)->tick_shape
-									: (*c)->shape, r));
+			json_object_set_new(
+				probes, (*c)->name,
+				shape_json((*c)->tick_shape ? (*c)->tick_shape : (*c)->shape, r));
 	return probes;
 }
 
@@ -291,8 +355,9 @@ json_t *probes_schema(void)
 
 	for (const struct probe_class *const *c = probe_classes; *c; c++)
 		if ((*c)->shape)
-			schema_add(schema, (*c)->name,
-				   probe_schema(*c, (*c)->tick_shape ? (*c)->tick_shape : (*c)->shape),
-				   false);
+			schema_add(
+				schema, (*c)->name,
+				probe_schema(*c, (*c)->tick_shape ? (*c)->tick_shape : (*c)->shape),
+				false);
 	return schema;
 }

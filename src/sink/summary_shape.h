@@ -11,11 +11,11 @@
 
 #define SCHEMA_VERSION 1
 
-extern const struct shape wait_shape[];		/* struct wait_stat: ns, count, max_ns, p50_ns … */
-extern const struct shape ledger_shape[];	/* struct report: summary.ledger */
-extern const struct shape ledger_tick_shape[];	/* struct report: tree.probes.ledger, fewer rows */
-extern const struct shape analysis_shape[];	/* struct analysis, with denet's names and ours */
-extern const struct shape trust_shape[];	/* struct trust */
+extern const struct shape wait_shape[];        /* struct wait_stat: ns, count, max_ns, p50_ns … */
+extern const struct shape ledger_shape[];      /* struct report: summary.ledger */
+extern const struct shape ledger_tick_shape[]; /* struct report: tree.probes.ledger, fewer rows */
+extern const struct shape analysis_shape[];    /* struct analysis, with denet's names and ours */
+extern const struct shape trust_shape[];       /* struct trust */
 
 /* probe_class.reported of the ledger. */
 bool ledger_reported(const struct report *r);

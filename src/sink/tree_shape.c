@@ -53,45 +53,56 @@ static const struct shape psi_shape[] = {
 	{}
 };
 
-#define IF_IO(member_, help_)								\
-	{ .key = #member_, .type = SHAPE_U64, .unit = UNIT_BYTES, .kind = METRIC_COUNTER,	\
-	  .optional = true, .present = has_io, .offset = offsetof(struct metrics, member_),	\
-	  .help = help_ }
+#define IF_IO(member_, help_)                                                                      \
+	{                                                                                          \
+		.key = #member_, .type = SHAPE_U64, .unit = UNIT_BYTES, .kind = METRIC_COUNTER,    \
+		.optional = true, .present = has_io, .offset = offsetof(struct metrics, member_),  \
+		.help = help_                                                                      \
+	}
 
-#define METRICS										\
-	SHAPE_IS(U64, metrics, ts_ms, UNIT_MS, INFO, "time of the sample, since 1970"),	\
-	SHAPE_IS(F32, metrics, cpu_usage, UNIT_PERCENT, GAUGE,				\
-		 "CPU use since the last sample; 100 is one full core"),			\
-	SHAPE_IS(U64, metrics, mem_rss_kb, UNIT_KB, GAUGE, "resident memory"),		\
-	SHAPE_IS(U64, metrics, mem_vms_kb, UNIT_KB, GAUGE, "virtual memory"),		\
-	SHAPE_IS(U64, metrics, disk_read_bytes, UNIT_BYTES, COUNTER,			\
-		 "read from storage; 0 with io in unread"),				\
-	SHAPE_IS(U64, metrics, disk_write_bytes, UNIT_BYTES, COUNTER,			\
-		 "written to storage; 0 with io in unread"),				\
-	IF_IO(syscall_read_bytes, "read by system calls, from anything"),			\
-	IF_IO(syscall_write_bytes, "written by system calls, to anything"),		\
-	SHAPE_IS(U64, metrics, page_faults_cached, UNIT_COUNT, COUNTER,			\
-		 "page faults without I/O"),						\
-	SHAPE_IS(U64, metrics, page_faults_disk, UNIT_COUNT, COUNTER,			\
-		 "page faults with I/O"),						\
-	SHAPE_IS(U64, metrics, sys_net_rx_bytes, UNIT_BYTES, COUNTER,			\
-		 "received by all interfaces but lo of the process's network namespace "	\
-		 "since the start, for all processes that use it; not this process's own"),	\
-	SHAPE_IS(U64, metrics, sys_net_tx_bytes, UNIT_BYTES, COUNTER, "sent, likewise"),	\
-	SHAPE_IS(U64, metrics, thread_count, UNIT_COUNT, GAUGE, "threads"),		\
-	SHAPE_IS(U64, metrics, uptime_secs, UNIT_SECONDS, GAUGE, "age"),			\
-	{ .key = "psi_mem", .type = SHAPE_OBJECT, .optional = true, .present = has_psi,	\
-	  .sub = psi_shape, .help = "memory pressure of its cgroup (v2, not the root)" },	\
-	{ .key = "unread", .type = SHAPE_CUSTOM, .optional = true, .present = lacks_io,	\
-	  .make = unread_json, .schema = unread_schema,					\
-	  .help = "what the kernel did not let us read: io (/proc/PID/io)" }
+#define METRICS                                                                                    \
+	SHAPE_IS(U64, metrics, ts_ms, UNIT_MS, INFO, "time of the sample, since 1970"),            \
+		SHAPE_IS(F32, metrics, cpu_usage, UNIT_PERCENT, GAUGE,                             \
+			 "CPU use since the last sample; 100 is one full core"),                   \
+		SHAPE_IS(U64, metrics, mem_rss_kb, UNIT_KB, GAUGE, "resident memory"),             \
+		SHAPE_IS(U64, metrics, mem_vms_kb, UNIT_KB, GAUGE, "virtual memory"),              \
+		SHAPE_IS(U64, metrics, disk_read_bytes, UNIT_BYTES, COUNTER,                       \
+			 "read from storage; 0 with io in unread"),                                \
+		SHAPE_IS(U64, metrics, disk_write_bytes, UNIT_BYTES, COUNTER,                      \
+			 "written to storage; 0 with io in unread"),                               \
+		IF_IO(syscall_read_bytes, "read by system calls, from anything"),                  \
+		IF_IO(syscall_write_bytes, "written by system calls, to anything"),                \
+		SHAPE_IS(U64, metrics, page_faults_cached, UNIT_COUNT, COUNTER,                    \
+			 "page faults without I/O"),                                               \
+		SHAPE_IS(U64, metrics, page_faults_disk, UNIT_COUNT, COUNTER,                      \
+			 "page faults with I/O"),                                                  \
+		SHAPE_IS(                                                                          \
+			U64, metrics, sys_net_rx_bytes, UNIT_BYTES, COUNTER,                       \
+			"received by all interfaces but lo of the process's network namespace "    \
+			"since the start, for all processes that use it; not this process's own"), \
+		SHAPE_IS(U64, metrics, sys_net_tx_bytes, UNIT_BYTES, COUNTER, "sent, likewise"),   \
+		SHAPE_IS(U64, metrics, thread_count, UNIT_COUNT, GAUGE, "threads"),                \
+		SHAPE_IS(U64, metrics, uptime_secs, UNIT_SECONDS, GAUGE, "age"),                   \
+		{ .key = "psi_mem",                                                                \
+		  .type = SHAPE_OBJECT,                                                            \
+		  .optional = true,                                                                \
+		  .present = has_psi,                                                              \
+		  .sub = psi_shape,                                                                \
+		  .help = "memory pressure of its cgroup (v2, not the root)" },                    \
+	{                                                                                          \
+		.key = "unread", .type = SHAPE_CUSTOM, .optional = true, .present = lacks_io,      \
+		.make = unread_json, .schema = unread_schema,                                      \
+		.help = "what the kernel did not let us read: io (/proc/PID/io)"                   \
+	}
 
-static const struct shape metrics_shape[] = {
-	METRICS,
-	{ .key = "cpu_core", .type = SHAPE_U32, .nullable = true, .present = has_core,
-	  .offset = offsetof(struct metrics, cpu_core), .help = "CPU its main thread ran on last" },
-	{}
-};
+static const struct shape metrics_shape[] = { METRICS,
+					      { .key = "cpu_core",
+						.type = SHAPE_U32,
+						.nullable = true,
+						.present = has_core,
+						.offset = offsetof(struct metrics, cpu_core),
+						.help = "CPU its main thread ran on last" },
+					      {} };
 
 static const struct shape process_shape[] = {
 	SHAPE_IS(INT, sampled_process, pid, UNIT_NONE, INFO, "process ID"),
@@ -110,7 +121,7 @@ struct ebpf {
 };
 
 struct aggregated {
-	struct metrics metrics;		/* first: METRICS has its offsets */
+	struct metrics metrics; /* first: METRICS has its offsets */
 	struct ebpf ebpf;
 };
 
@@ -121,8 +132,7 @@ static const char *class_key(const void *row, size_t i)
 }
 
 static const struct shape class_shape[] = {
-	SHAPE_IS(U64, class_count, count, UNIT_COUNT, COUNTER, "calls"),
-	{}
+	SHAPE_IS(U64, class_count, count, UNIT_COUNT, COUNTER, "calls"), {}
 };
 
 static const struct shape call_shape[] = {
@@ -140,14 +150,30 @@ static bool has_analysis(const void *base)
 
 static const struct shape syscalls_shape_of_denet[] = {
 	SHAPE_AS("total", U64, report, syscalls.tree.total, UNIT_COUNT, COUNTER, "system calls"),
-	{ .key = "by_category", .type = SHAPE_DICT, .offset = SYSCALLS(tree.classes),
-	  .size = sizeof(struct class_count), .count_offset = SYSCALLS(tree.nclasses),
-	  .row_key = class_key, .lone = true, .sub = class_shape, .help = "calls by class" },
-	{ .key = "top_syscalls", .type = SHAPE_LIST, .offset = SYSCALLS(tree.calls),
-	  .size = sizeof(struct call_row), .count_offset = SYSCALLS(tree.ncalls),
-	  .limit = TOP_SYSCALLS, .sub = call_shape, .help = "the most frequent, at most ten" },
-	{ .key = "analysis", .type = SHAPE_OBJECT, .optional = true, .present = has_analysis,
-	  .offset = SYSCALLS(analysis), .sub = analysis_shape, .help = "what kind of program it is" },
+	{ .key = "by_category",
+	  .type = SHAPE_DICT,
+	  .offset = SYSCALLS(tree.classes),
+	  .size = sizeof(struct class_count),
+	  .count_offset = SYSCALLS(tree.nclasses),
+	  .row_key = class_key,
+	  .lone = true,
+	  .sub = class_shape,
+	  .help = "calls by class" },
+	{ .key = "top_syscalls",
+	  .type = SHAPE_LIST,
+	  .offset = SYSCALLS(tree.calls),
+	  .size = sizeof(struct call_row),
+	  .count_offset = SYSCALLS(tree.ncalls),
+	  .limit = TOP_SYSCALLS,
+	  .sub = call_shape,
+	  .help = "the most frequent, at most ten" },
+	{ .key = "analysis",
+	  .type = SHAPE_OBJECT,
+	  .optional = true,
+	  .present = has_analysis,
+	  .offset = SYSCALLS(analysis),
+	  .sub = analysis_shape,
+	  .help = "what kind of program it is" },
 	{}
 };
 
@@ -171,15 +197,26 @@ static json_t *syscalls_json(const void *at)
 	return shape_json(syscalls_shape_of_denet, report_of(at));
 }
 
-static const struct shape ebpf_shape[] = {
-	{ .key = "error", .type = SHAPE_STR, .optional = true, .offset = offsetof(struct ebpf, error),
-	  .help = "why there is nothing from BPF" },
-	{ .key = "syscalls", .type = SHAPE_CUSTOM, .optional = true, .present = has_syscalls,
-	  .make = syscalls_json, .sub = syscalls_shape_of_denet, .help = "system calls" },
-	{ .key = "offcpu", .type = SHAPE_OBJECT, .optional = true, .present = has_offcpu,
-	  .offset = offsetof(struct ebpf, offcpu), .sub = offcpu_shape, .help = "time off the CPU" },
-	{}
-};
+static const struct shape ebpf_shape[] = { { .key = "error",
+					     .type = SHAPE_STR,
+					     .optional = true,
+					     .offset = offsetof(struct ebpf, error),
+					     .help = "why there is nothing from BPF" },
+					   { .key = "syscalls",
+					     .type = SHAPE_CUSTOM,
+					     .optional = true,
+					     .present = has_syscalls,
+					     .make = syscalls_json,
+					     .sub = syscalls_shape_of_denet,
+					     .help = "system calls" },
+					   { .key = "offcpu",
+					     .type = SHAPE_OBJECT,
+					     .optional = true,
+					     .present = has_offcpu,
+					     .offset = offsetof(struct ebpf, offcpu),
+					     .sub = offcpu_shape,
+					     .help = "time off the CPU" },
+					   {} };
 
 static const struct shape aggregated_shape[] = {
 	METRICS,
@@ -251,15 +288,32 @@ static json_t *tree_probes_json(const void *at)
 }
 
 static const struct shape tree_shape[] = {
-	{ .key = "ts_ms", .type = SHAPE_CUSTOM, .unit = UNIT_MS, .make = ts_json, .schema = ts_schema,
+	{ .key = "ts_ms",
+	  .type = SHAPE_CUSTOM,
+	  .unit = UNIT_MS,
+	  .make = ts_json,
+	  .schema = ts_schema,
 	  .help = "time of the record, since 1970" },
-	{ .key = "parent", .type = SHAPE_CUSTOM, .nullable = true, .make = parent_json,
-	  .sub = metrics_shape, .help = "the process that was started or attached to; null: it ended" },
-	{ .key = "children", .type = SHAPE_CUSTOM, .make = children_json, .schema = children_schema,
+	{ .key = "parent",
+	  .type = SHAPE_CUSTOM,
+	  .nullable = true,
+	  .make = parent_json,
+	  .sub = metrics_shape,
+	  .help = "the process that was started or attached to; null: it ended" },
+	{ .key = "children",
+	  .type = SHAPE_CUSTOM,
+	  .make = children_json,
+	  .schema = children_schema,
 	  .help = "every other live process of the tree" },
-	{ .key = "aggregated", .type = SHAPE_CUSTOM, .make = aggregated_json, .sub = aggregated_shape,
+	{ .key = "aggregated",
+	  .type = SHAPE_CUSTOM,
+	  .make = aggregated_json,
+	  .sub = aggregated_shape,
 	  .help = "all together; counters include the processes that ended" },
-	{ .key = "probes", .type = SHAPE_CUSTOM, .make = tree_probes_json, .schema = probes_schema,
+	{ .key = "probes",
+	  .type = SHAPE_CUSTOM,
+	  .make = tree_probes_json,
+	  .schema = probes_schema,
 	  .help = "what each probe has so far, the longest rows only" },
 	{}
 };

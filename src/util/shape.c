@@ -16,9 +16,9 @@
 const char *metric_unit_name(enum metric_unit unit)
 {
 	static const char *const names[] = {
-		[UNIT_NONE] = "",	 [UNIT_NS] = "ns",	     [UNIT_BYTES] = "bytes",
-		[UNIT_KB] = "KB",	 [UNIT_COUNT] = "count",     [UNIT_RATIO] = "ratio",
-		[UNIT_PERCENT] = "%",	 [UNIT_SECONDS] = "seconds", [UNIT_MS] = "ms",
+		[UNIT_NONE] = "",     [UNIT_NS] = "ns",           [UNIT_BYTES] = "bytes",
+		[UNIT_KB] = "KB",     [UNIT_COUNT] = "count",     [UNIT_RATIO] = "ratio",
+		[UNIT_PERCENT] = "%", [UNIT_SECONDS] = "seconds", [UNIT_MS] = "ms",
 	};
 
 	return names[unit];
@@ -44,7 +44,7 @@ json_t *shape_text(const char *text, size_t len)
 	len = strnlen(text, len);
 	if (utf8_valid(text, len))
 		return json_stringn_nocheck(text, len);
-	to = clean = malloc(3 * len);	/* U+FFFD has three bytes */
+	to = clean = malloc(3 * len); /* U+FFFD has three bytes */
 	if (!clean)
 		return NULL;
 	while (len) {
@@ -242,8 +242,8 @@ static json_t *row_schema(const struct shape *s)
 /* The values of an object of rows are all alike; a fixed number of rows has known keys. */
 static json_t *dict_schema(const struct shape *s)
 {
-	json_t *schema = json_pack("{s:s, s:o}", "type", "object", "additionalProperties",
-				   row_schema(s));
+	json_t *schema =
+		json_pack("{s:s, s:o}", "type", "object", "additionalProperties", row_schema(s));
 	json_t *keys;
 
 	if (!s->count)

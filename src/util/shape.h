@@ -23,13 +23,13 @@ enum shape_type {
 	SHAPE_F64,
 	SHAPE_F32,
 	SHAPE_BOOL,
-	SHAPE_STR,		/* const char * at offset; NULL: null, or left out when optional */
-	SHAPE_CHARS,		/* char[] at offset, NUL-ended or not, `size` bytes */
-	SHAPE_STRS,		/* const char *[]: the rows of a list, each a string */
-	SHAPE_OBJECT,		/* struct at offset, described by sub */
-	SHAPE_LIST,		/* rows of `size` bytes each, described by sub: an array of objects */
-	SHAPE_DICT,		/* the same rows as an object: row_key() is the key of each */
-	SHAPE_CUSTOM,		/* value made by `make`, its schema by `sub` or `schema` */
+	SHAPE_STR,    /* const char * at offset; NULL: null, or left out when optional */
+	SHAPE_CHARS,  /* char[] at offset, NUL-ended or not, `size` bytes */
+	SHAPE_STRS,   /* const char *[]: the rows of a list, each a string */
+	SHAPE_OBJECT, /* struct at offset, described by sub */
+	SHAPE_LIST,   /* rows of `size` bytes each, described by sub: an array of objects */
+	SHAPE_DICT,   /* the same rows as an object: row_key() is the key of each */
+	SHAPE_CUSTOM, /* value made by `make`, its schema by `sub` or `schema` */
 };
 
 enum metric_unit {
@@ -58,18 +58,19 @@ struct shape {
 	enum metric_kind kind;
 	const char *help;
 	size_t offset;
-	size_t size;			/* of one row, or of the char array */
+	size_t size; /* of one row, or of the char array */
 	size_t count_offset;
 	size_t count;
-	size_t limit;			/* LIST, DICT: at most so many rows, the first; 0: all */
+	size_t limit; /* LIST, DICT: at most so many rows, the first; 0: all */
 	const struct shape *sub;
-	bool optional;			/* the key may be absent */
-	bool nullable;			/* OBJECT, LIST, DICT: null when `present` says no */
+	bool optional; /* the key may be absent */
+	bool nullable; /* OBJECT, LIST, DICT: null when `present` says no */
 	bool inline_array;
-	bool lone;			/* LIST, DICT: a row is the first member of sub, without braces */
+	bool lone; /* LIST, DICT: a row is the first member of sub, without braces */
 	/* optional, nullable: whether the value is there at all */
 	bool (*present)(const void *base);
-	/* SHAPE_DICT: the key of row i. With `count`, base-less: the schema lists the keys (row NULL) */
+	/* SHAPE_DICT: the key of row i. With `count`, base-less: the schema lists the keys (row
+	 * NULL) */
 	const char *(*row_key)(const void *row, size_t i);
 	/* LIST, DICT: whether to write this row; NULL: every row */
 	bool (*row_present)(const void *row);
@@ -78,36 +79,48 @@ struct shape {
 	json_t *(*schema)(void);
 };
 
-/* Rows of a table whose key is the member's name: SHAPE_IS(U64, account, user_ns, UNIT_NS, COUNTER, "…"). */
-#define SHAPE_IS(type_, struct_, member_, unit_, kind_, help_)				\
-	{ .key = #member_, .type = SHAPE_##type_, .unit = unit_, .kind = METRIC_##kind_,	\
-	  .help = help_, .offset = offsetof(struct struct_, member_),			\
-	  .size = sizeof(((struct struct_ *)0)->member_) }
+/* Rows of a table whose key is the member's name: SHAPE_IS(U64, account, user_ns, UNIT_NS, COUNTER,
+ * "…"). */
+#define SHAPE_IS(type_, struct_, member_, unit_, kind_, help_)                                     \
+	{                                                                                          \
+		.key = #member_, .type = SHAPE_##type_, .unit = unit_, .kind = METRIC_##kind_,     \
+		.help = help_, .offset = offsetof(struct struct_, member_),                        \
+		.size = sizeof(((struct struct_ *)0)->member_)                                     \
+	}
 /* The same under another key. */
-#define SHAPE_AS(key_, type_, struct_, member_, unit_, kind_, help_)			\
-	{ .key = key_, .type = SHAPE_##type_, .unit = unit_, .kind = METRIC_##kind_,	\
-	  .help = help_, .offset = offsetof(struct struct_, member_),			\
-	  .size = sizeof(((struct struct_ *)0)->member_) }
+#define SHAPE_AS(key_, type_, struct_, member_, unit_, kind_, help_)                               \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_##type_, .unit = unit_, .kind = METRIC_##kind_,         \
+		.help = help_, .offset = offsetof(struct struct_, member_),                        \
+		.size = sizeof(((struct struct_ *)0)->member_)                                     \
+	}
 /* The struct at member_ by the table sub_. */
-#define SHAPE_SUB(key_, struct_, member_, sub_, help_)					\
-	{ .key = key_, .type = SHAPE_OBJECT, .help = help_,				\
-	  .offset = offsetof(struct struct_, member_), .sub = sub_ }
+#define SHAPE_SUB(key_, struct_, member_, sub_, help_)                                             \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_OBJECT, .help = help_,                                  \
+		.offset = offsetof(struct struct_, member_), .sub = sub_                           \
+	}
 /* The rows that the pointer member_ points to, count_ of them, as an array. */
-#define SHAPE_ROWS(key_, struct_, member_, count_, sub_, help_)				\
-	{ .key = key_, .type = SHAPE_LIST, .help = help_,				\
-	  .offset = offsetof(struct struct_, member_),					\
-	  .size = sizeof(*((struct struct_ *)0)->member_),				\
-	  .count_offset = offsetof(struct struct_, count_), .sub = sub_ }
+#define SHAPE_ROWS(key_, struct_, member_, count_, sub_, help_)                                    \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_LIST, .help = help_,                                    \
+		.offset = offsetof(struct struct_, member_),                                       \
+		.size = sizeof(*((struct struct_ *)0)->member_),                                   \
+		.count_offset = offsetof(struct struct_, count_), .sub = sub_                      \
+	}
 /* The same rows as an object keyed by row_key_(row). */
-#define SHAPE_KEYED(key_, struct_, member_, count_, row_key_, sub_, help_)		\
-	{ .key = key_, .type = SHAPE_DICT, .help = help_,				\
-	  .offset = offsetof(struct struct_, member_),					\
-	  .size = sizeof(*((struct struct_ *)0)->member_),				\
-	  .count_offset = offsetof(struct struct_, count_), .row_key = row_key_, .sub = sub_ }
+#define SHAPE_KEYED(key_, struct_, member_, count_, row_key_, sub_, help_)                         \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_DICT, .help = help_,                                    \
+		.offset = offsetof(struct struct_, member_),                                       \
+		.size = sizeof(*((struct struct_ *)0)->member_),                                   \
+		.count_offset = offsetof(struct struct_, count_), .row_key = row_key_, .sub = sub_ \
+	}
 
 /* New reference: the object that `table` makes of the struct at `base`. NULL: no memory. */
 json_t *shape_json(const struct shape *table, const void *base);
-/* New reference: JSON Schema of that object (type, properties, required, additionalProperties false). */
+/* New reference: JSON Schema of that object (type, properties, required, additionalProperties
+ * false). */
 json_t *shape_schema(const struct shape *table);
 /*
  * A record is an object with a `kind` and then what an object or schema has; takes `rest`.

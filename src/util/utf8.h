@@ -22,13 +22,13 @@ static inline size_t utf8_length(const char *s, size_t len)
 	n = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
 	if (len < n)
 		return 0;
-	if (p[0] == 0xE0)		/* overlong */
+	if (p[0] == 0xE0) /* overlong */
 		low = 0xA0;
-	else if (p[0] == 0xED)		/* surrogates */
+	else if (p[0] == 0xED) /* surrogates */
 		high = 0x9F;
-	else if (p[0] == 0xF0)		/* overlong */
+	else if (p[0] == 0xF0) /* overlong */
 		low = 0x90;
-	else if (p[0] == 0xF4)		/* beyond U+10FFFF */
+	else if (p[0] == 0xF4) /* beyond U+10FFFF */
 		high = 0x8F;
 	if (p[1] < low || p[1] > high)
 		return 0;

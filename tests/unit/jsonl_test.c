@@ -29,36 +29,75 @@
 
 /* --- a report made by hand --- */
 
-#define WAIT(ns_, count_, max_, min_) \
-	{ .ns = (ns_), .count = (count_), .max_ns = (max_), .min_ns = (min_), .p50_ns = (min_), \
-	  .p95_ns = (max_), .p99_ns = (max_) }
+#define WAIT(ns_, count_, max_, min_)                                                              \
+	{                                                                                          \
+		.ns = (ns_), .count = (count_), .max_ns = (max_), .min_ns = (min_),                \
+		.p50_ns = (min_), .p95_ns = (max_), .p99_ns = (max_)                               \
+	}
 
 static struct thread_row threads[] = {
-	{ .tid = 100, .comm = "sh", .start_ns = 1000, .account = {
-	  .lifetime_ns = 50 * MS, .user_ns = 6 * MS, .system_ns = 4 * MS, .voluntary = 2,
-	  .states = { [STATE_ON_CPU] = WAIT(10 * MS, 3, 5 * MS, MS),
-		      [STATE_CHILD] = WAIT(40 * MS, 2, 30 * MS, 10 * MS) } } },
-	{ .tid = 101, .comm = "worker\xff", .alive = true, .start_ns = 2000, .account = {
-	  .lifetime_ns = 30 * MS, .involuntary = 1,
-	  .states = { [STATE_FUTEX] = WAIT(25 * MS, 5, 9 * MS, MS),
-		      [STATE_RUNQUEUE] = WAIT(5 * MS, 1, 5 * MS, 5 * MS) } } },
+	{ .tid = 100,
+	  .comm = "sh",
+	  .start_ns = 1000,
+	  .account = { .lifetime_ns = 50 * MS,
+		       .user_ns = 6 * MS,
+		       .system_ns = 4 * MS,
+		       .voluntary = 2,
+		       .states = { [STATE_ON_CPU] = WAIT(10 * MS, 3, 5 * MS, MS),
+				   [STATE_CHILD] = WAIT(40 * MS, 2, 30 * MS, 10 * MS) } } },
+	{ .tid = 101,
+	  .comm = "worker\xff",
+	  .alive = true,
+	  .start_ns = 2000,
+	  .account = { .lifetime_ns = 30 * MS,
+		       .involuntary = 1,
+		       .states = { [STATE_FUTEX] = WAIT(25 * MS, 5, 9 * MS, MS),
+				   [STATE_RUNQUEUE] = WAIT(5 * MS, 1, 5 * MS, 5 * MS) } } },
 };
 
 static struct process_row processes[] = {
-	{ .pid = 100, .ppid = 99, .proc_id = 1, .comm = "sh", .has_exit = true, .exit_code = 3,
-	  .start_ns = 1000, .end_ns = 50 * MS + 1000, .threads_born = 2, .threads_live = 0,
-	  .threads = threads, .nthreads = 2, .account = {
-	  .lifetime_ns = 80 * MS, .residual_ns = 0, .user_ns = 6 * MS, .system_ns = 4 * MS,
-	  .states = { [STATE_ON_CPU] = WAIT(10 * MS, 3, 5 * MS, MS),
-		      [STATE_CHILD] = WAIT(40 * MS, 2, 30 * MS, 10 * MS),
-		      [STATE_FUTEX] = WAIT(25 * MS, 5, 9 * MS, MS),
-		      [STATE_RUNQUEUE] = WAIT(5 * MS, 1, 5 * MS, 5 * MS) } } },
-	{ .pid = 102, .ppid = 100, .proc_id = 2, .comm = "cat", .has_exit = true, .exit_signal = 9,
-	  .start_ns = 3000, .end_ns = 20 * MS, .threads_born = 1, .threads_cut = 1, .account = {
-	  .lifetime_ns = 20 * MS, .residual_ns = -7,
-	  .states = { [STATE_DISK] = WAIT(20 * MS + 7, 4, 11 * MS, 2 * MS) } } },
-	{ .pid = 103, .ppid = 100, .proc_id = 3, .comm = "daemon", .alive = true, .start_ns = 4000,
-	  .threads_born = 1, .threads_live = 1, .account = { .lifetime_ns = 0 } },
+	{ .pid = 100,
+	  .ppid = 99,
+	  .proc_id = 1,
+	  .comm = "sh",
+	  .has_exit = true,
+	  .exit_code = 3,
+	  .start_ns = 1000,
+	  .end_ns = 50 * MS + 1000,
+	  .threads_born = 2,
+	  .threads_live = 0,
+	  .threads = threads,
+	  .nthreads = 2,
+	  .account = { .lifetime_ns = 80 * MS,
+		       .residual_ns = 0,
+		       .user_ns = 6 * MS,
+		       .system_ns = 4 * MS,
+		       .states = { [STATE_ON_CPU] = WAIT(10 * MS, 3, 5 * MS, MS),
+				   [STATE_CHILD] = WAIT(40 * MS, 2, 30 * MS, 10 * MS),
+				   [STATE_FUTEX] = WAIT(25 * MS, 5, 9 * MS, MS),
+				   [STATE_RUNQUEUE] = WAIT(5 * MS, 1, 5 * MS, 5 * MS) } } },
+	{ .pid = 102,
+	  .ppid = 100,
+	  .proc_id = 2,
+	  .comm = "cat",
+	  .has_exit = true,
+	  .exit_signal = 9,
+	  .start_ns = 3000,
+	  .end_ns = 20 * MS,
+	  .threads_born = 1,
+	  .threads_cut = 1,
+	  .account = { .lifetime_ns = 20 * MS,
+		       .residual_ns = -7,
+		       .states = { [STATE_DISK] = WAIT(20 * MS + 7, 4, 11 * MS, 2 * MS) } } },
+	{ .pid = 103,
+	  .ppid = 100,
+	  .proc_id = 3,
+	  .comm = "daemon",
+	  .alive = true,
+	  .start_ns = 4000,
+	  .threads_born = 1,
+	  .threads_live = 1,
+	  .account = { .lifetime_ns = 0 } },
 };
 
 static struct command_row commands[] = {
@@ -66,15 +105,33 @@ static struct command_row commands[] = {
 };
 
 static struct object_row objects[] = {
-	{ .pid = 102, .comm = "cat", .state = STATE_DISK, .kind = "file", .name = "/tmp/\"odd\"\xfe",
-	  .ns = 20 * MS, .count = 4, .max_ns = 11 * MS },
+	{ .pid = 102,
+	  .comm = "cat",
+	  .state = STATE_DISK,
+	  .kind = "file",
+	  .name = "/tmp/\"odd\"\xfe",
+	  .ns = 20 * MS,
+	  .count = 4,
+	  .max_ns = 11 * MS },
 };
 
 static struct waker_row wakers[] = {
-	{ .pid = 100, .tid = 101, .comm = "worker", .state = STATE_FUTEX, .waker = "thread",
-	  .waker_tid = 100, .waker_comm = "sh", .count = 5, .ns = 25 * MS },
-	{ .pid = 102, .tid = 102, .comm = "cat", .state = STATE_DISK, .waker = "interrupt",
-	  .count = 4, .ns = 20 * MS },
+	{ .pid = 100,
+	  .tid = 101,
+	  .comm = "worker",
+	  .state = STATE_FUTEX,
+	  .waker = "thread",
+	  .waker_tid = 100,
+	  .waker_comm = "sh",
+	  .count = 5,
+	  .ns = 25 * MS },
+	{ .pid = 102,
+	  .tid = 102,
+	  .comm = "cat",
+	  .state = STATE_DISK,
+	  .waker = "interrupt",
+	  .count = 4,
+	  .ns = 20 * MS },
 };
 
 static struct hist_row runqueue[] = { { 4 * MS, 8 * MS, 1 } };
@@ -83,17 +140,22 @@ static struct errno_count enoent = { ENOENT, 2 };
 
 static struct call_row calls[] = {
 	{ .name = "read", .nr = 0, .class_name = "file_io", .count = 10 },
-	{ .name = "openat", .nr = 257, .class_name = "file_io", .count = 3, .errors = &enoent,
+	{ .name = "openat",
+	  .nr = 257,
+	  .class_name = "file_io",
+	  .count = 3,
+	  .errors = &enoent,
 	  .nerrors = 1 },
 };
 
 static struct class_count classes[] = {
-	{ "file_io", 13 }, { "memory", 0 }, { "process", 0 }, { "network", 0 }, { "time", 0 },
-	{ "ipc", 0 }, { "security", 0 }, { "signal", 0 }, { "system", 0 }, { "other", 0 },
+	{ "file_io", 13 }, { "memory", 0 },   { "process", 0 }, { "network", 0 }, { "time", 0 },
+	{ "ipc", 0 },      { "security", 0 }, { "signal", 0 },  { "system", 0 },  { "other", 0 },
 };
 
 static struct source_attempt attempts[] = {
-	{ "tp_btf", -EPERM, "attach sched_switch" }, { "raw_tp", 0, NULL },
+	{ "tp_btf", -EPERM, "attach sched_switch" },
+	{ "raw_tp", 0, NULL },
 };
 
 static struct source_row sources[] = { { "ledger", "raw_tp", attempts, 2 }, { "syscalls" } };
@@ -101,8 +163,16 @@ static struct source_row sources[] = { { "ledger", "raw_tp", attempts, 2 }, { "s
 static struct named_count lost[] = { { "ring_full", 0, "" }, { "objects", 2, "" } };
 
 static struct reconcile_row reconcile[] = {
-	{ .name = "on_cpu", .unit = "ns", .ours = 10 * MS, .kernel = 10 * MS + 100, .difference = -100,
-	  .percent = -0.001, .checked = 3, .worst = -80, .ok = true, .bound = "<= 1 %" },
+	{ .name = "on_cpu",
+	  .unit = "ns",
+	  .ours = 10 * MS,
+	  .kernel = 10 * MS + 100,
+	  .difference = -100,
+	  .percent = -0.001,
+	  .checked = 3,
+	  .worst = -80,
+	  .ok = true,
+	  .bound = "<= 1 %" },
 };
 
 static const char *notes[] = { "something is missing" };
@@ -111,27 +181,66 @@ static struct report fixture(void)
 {
 	static char verdict[] = "It waited.";
 	struct report r = {
-		.bpf = true, .final = true, .target = "sh -c x", .now_ns = 51 * MS, .start_ns = 0,
-		.wall_ns = 50 * MS, .has_exit = true, .exit_code = 3, .processes_born = 3,
-		.processes_live = 1, .threads_born = 4, .threads_live = 1, .execs = 2,
+		.bpf = true,
+		.final = true,
+		.target = "sh -c x",
+		.now_ns = 51 * MS,
+		.start_ns = 0,
+		.wall_ns = 50 * MS,
+		.has_exit = true,
+		.exit_code = 3,
+		.processes_born = 3,
+		.processes_live = 1,
+		.threads_born = 4,
+		.threads_live = 1,
+		.execs = 2,
 		.usage = { .present = true, .user_ns = 6 * MS, .max_rss_kb = 1000 },
-		.ledger = { .present = true, .processes = processes, .nprocesses = 3,
-			    .processes_cut = 1, .commands = commands, .ncommands = 1,
-			    .objects = objects, .nobjects = 1, .wakers = wakers, .nwakers = 2,
-			    .runqueue = runqueue, .nrunqueue = 1 },
-		.syscalls = { .present = true, .tree = { .total = 13, .calls = calls, .ncalls = 2,
-							 .classes = classes, .nclasses = 10 },
-			      .analysis = { .behavior = "io_bound", .decided_by = "ledger",
-					    .rule = "disk first", .syscall_rate_per_sec = 260,
-					    .io_intensity = 1, .indicators = { "high_file_io" },
-					    .nindicators = 1, .workload_type = "file_io_intensive",
-					    .bottleneck_likelihood = 0.8, .hints = { "read less" },
-					    .nhints = 1, .verdict = verdict } },
-		.trust = { .accounted_percent = 99.99999, .sources = sources, .nsources = 2,
-			   .lost = lost, .nlost = 2, .lost_total = 2, .reconcile = reconcile,
-			   .nreconcile = 1, .reconcile_ok = true, .notes = notes, .nnotes = 1,
-			   .self_cpu_ns = 5 * MS, .self_rss_peak_bytes = 1 << 20,
-			   .self_map_bytes = 4096, .self_start_ns = 30 * MS, .self_stop_ns = MS },
+		.ledger = { .present = true,
+			    .processes = processes,
+			    .nprocesses = 3,
+			    .processes_cut = 1,
+			    .commands = commands,
+			    .ncommands = 1,
+			    .objects = objects,
+			    .nobjects = 1,
+			    .wakers = wakers,
+			    .nwakers = 2,
+			    .runqueue = runqueue,
+			    .nrunqueue = 1 },
+		.syscalls = { .present = true,
+			      .tree = { .total = 13,
+					.calls = calls,
+					.ncalls = 2,
+					.classes = classes,
+					.nclasses = 10 },
+			      .analysis = { .behavior = "io_bound",
+					    .decided_by = "ledger",
+					    .rule = "disk first",
+					    .syscall_rate_per_sec = 260,
+					    .io_intensity = 1,
+					    .indicators = { "high_file_io" },
+					    .nindicators = 1,
+					    .workload_type = "file_io_intensive",
+					    .bottleneck_likelihood = 0.8,
+					    .hints = { "read less" },
+					    .nhints = 1,
+					    .verdict = verdict } },
+		.trust = { .accounted_percent = 99.99999,
+			   .sources = sources,
+			   .nsources = 2,
+			   .lost = lost,
+			   .nlost = 2,
+			   .lost_total = 2,
+			   .reconcile = reconcile,
+			   .nreconcile = 1,
+			   .reconcile_ok = true,
+			   .notes = notes,
+			   .nnotes = 1,
+			   .self_cpu_ns = 5 * MS,
+			   .self_rss_peak_bytes = 1 << 20,
+			   .self_map_bytes = 4096,
+			   .self_start_ns = 30 * MS,
+			   .self_stop_ns = MS },
 	};
 
 	r.ledger.tree = processes[0].account;
@@ -142,23 +251,46 @@ static struct report fixture(void)
 }
 
 static struct sampled_process child = {
-	.pid = 102, .ppid = 100, .comm = "cat",
-	.metrics = { .ts_ms = 1700000000001, .cpu_usage = 1.1f, .mem_rss_kb = 5, .mem_vms_kb = 6,
-		     .thread_count = 1, .cpu_core = 1, .has_core = true },	/* its io is not ours to read */
+	.pid = 102,
+	.ppid = 100,
+	.comm = "cat",
+	.metrics = { .ts_ms = 1700000000001,
+		     .cpu_usage = 1.1f,
+		     .mem_rss_kb = 5,
+		     .mem_vms_kb = 6,
+		     .thread_count = 1,
+		     .cpu_core = 1,
+		     .has_core = true }, /* its io is not ours to read */
 };
 
 static struct sample sample_fixture(void)
 {
 	struct metrics m = {
-		.ts_ms = 1700000000000, .cpu_usage = 12.3f, .mem_rss_kb = 1, .mem_vms_kb = 2,
-		.disk_read_bytes = 3, .disk_write_bytes = 4, .syscall_read_bytes = 5,
-		.syscall_write_bytes = 6, .page_faults_cached = 7, .page_faults_disk = 8,
-		.sys_net_rx_bytes = 9, .sys_net_tx_bytes = 10, .thread_count = 11, .uptime_secs = 12,
-		.has_io = true, .has_core = true, .has_psi = true, .psi_some_avg10 = 0.5f,
+		.ts_ms = 1700000000000,
+		.cpu_usage = 12.3f,
+		.mem_rss_kb = 1,
+		.mem_vms_kb = 2,
+		.disk_read_bytes = 3,
+		.disk_write_bytes = 4,
+		.syscall_read_bytes = 5,
+		.syscall_write_bytes = 6,
+		.page_faults_cached = 7,
+		.page_faults_disk = 8,
+		.sys_net_rx_bytes = 9,
+		.sys_net_tx_bytes = 10,
+		.thread_count = 11,
+		.uptime_secs = 12,
+		.has_io = true,
+		.has_core = true,
+		.has_psi = true,
+		.psi_some_avg10 = 0.5f,
 		.process_count = 2,
 	};
-	struct sample s = { .ts_ms = 1700000000002, .has_root = true, .children = &child,
-			    .nchildren = 1, .all = m };
+	struct sample s = { .ts_ms = 1700000000002,
+			    .has_root = true,
+			    .children = &child,
+			    .nchildren = 1,
+			    .all = m };
 
 	s.root = (struct sampled_process){ .pid = 100, .ppid = 99, .comm = "sh", .metrics = m };
 	return s;
@@ -227,7 +359,9 @@ static void sample_golden(void **state)
 /* No BPF, no root any more, nothing of a probe. */
 static void bare_golden(void **state)
 {
-	struct report r = { .wall_ns = 5 * MS, .has_exit = true, .exit_signal = 15,
+	struct report r = { .wall_ns = 5 * MS,
+			    .has_exit = true,
+			    .exit_signal = 15,
 			    .trust = { .notes = notes, .nnotes = 1 } };
 	struct sample s = sample_fixture();
 
@@ -265,10 +399,11 @@ static void check_object(const json_t *schema, const json_t *value, const char *
 	char below[512];
 	size_t i;
 
-	json_array_foreach(json_object_get(schema, "required"), i, name)
-		if (!json_object_get(value, json_string_value(name)))
-			fail_msg("%s lacks %s", path, json_string_value(name));
-	json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+	json_array_foreach(json_object_get(schema, "required"), i,
+			   name) if (!json_object_get(value, json_string_value(name)))
+		fail_msg("%s lacks %s", path, json_string_value(name));
+	json_object_foreach((json_t *)(uintptr_t)value, key, member)
+	{
 		const json_t *s = json_object_get(properties, key);
 
 		snprintf(below, sizeof(below), "%s.%s", path, key);
@@ -298,18 +433,19 @@ static bool type_is(const char *type, const json_t *value)
 /* The part of JSON Schema that shapes make. */
 static void check_value(const json_t *schema, const json_t *value, const char *path)
 {
-	const json_t *type = json_object_get(schema, "type"), *item, *is = json_object_get(schema, "const");
+	const json_t *type = json_object_get(schema, "type"), *item,
+		     *is = json_object_get(schema, "const");
 	bool ok = json_is_string(type) && type_is(json_string_value(type), value);
 	char below[512];
 	size_t i;
 
-	json_array_foreach(type, i, item)
-		ok |= type_is(json_string_value(item), value);
+	json_array_foreach(type, i, item) ok |= type_is(json_string_value(item), value);
 	if (!(is ? json_equal(is, value) : ok))
 		fail_msg("%s is of the wrong type", path);
 	if (json_is_object(value))
 		check_object(schema, value, path);
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		snprintf(below, sizeof(below), "%s[%zu]", path, i);
 		check_value(json_object_get(schema, "items"), item, below);
 	}
@@ -392,7 +528,7 @@ static void a_file_appears_whole(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0640);
 	unlink(path);
-	assert_int_equal(rmdir(dir), 0);		/* nothing else was left */
+	assert_int_equal(rmdir(dir), 0); /* nothing else was left */
 	assert_int_equal(mkdir(dir, 0700), 0);
 }
 
@@ -427,7 +563,7 @@ static void an_old_file_is_replaced_at_once(void **state)
 	read_path(path, text, sizeof(text));
 	assert_string_equal(text, "new\n");
 	assert_int_equal(lstat(link, &st), 0);
-	assert_true(S_ISLNK(st.st_mode));		/* the link is still one */
+	assert_true(S_ISLNK(st.st_mode)); /* the link is still one */
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	unlink(link);
@@ -464,9 +600,9 @@ static void a_reader_that_left(void **state)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	close(ends[0]);
 	assert_int_equal(outfile_fd(&f, ends[1], "the pipe"), 0);
-	assert_int_equal(outfile_write(f, "x\n", 2), -EPIPE);	/* and we live */
+	assert_int_equal(outfile_write(f, "x\n", 2), -EPIPE); /* and we live */
 	assert_int_equal(outfile_close(f, true), -EPIPE);
-	assert_int_equal(close(ends[1]), 0);			/* still the caller's */
+	assert_int_equal(close(ends[1]), 0); /* still the caller's */
 }
 
 /* --- the stream --- */
@@ -481,8 +617,10 @@ static void records_in_order(void **state)
 	json_t *stats;
 	char *line;
 
-	assert_int_equal(jsonl_open(&j, &(struct jsonl_config){ .path = path, .fd = -1,
-								.stats_path = in_dir("stats") }), 0);
+	assert_int_equal(jsonl_open(&j, &(struct jsonl_config){ .path = path,
+								.fd = -1,
+								.stats_path = in_dir("stats") }),
+			 0);
 	jsonl_env(j);
 	jsonl_metadata(j, getpid(), argv);
 	jsonl_tree(j, &r, &(struct proc_member){ .pid = getpid() }, 1, NULL);
@@ -492,8 +630,9 @@ static void records_in_order(void **state)
 	assert_int_equal(jsonl_close(j, true), 0);
 	assert_true(read_path(path, text, sizeof(text)) > 0);
 	line = text;
-	for (const char *const *kind = (const char *const[]){ "env", "metadata", "tree", "tree", "summary",
-							      NULL }; *kind; kind++) {
+	for (const char *const *kind =
+		     (const char *const[]){ "env", "metadata", "tree", "tree", "summary", NULL };
+	     *kind; kind++) {
 		char want[64], *end = strchr(line, '\n');
 
 		snprintf(want, sizeof(want), "{\"kind\":\"%s\",", *kind);
@@ -553,7 +692,8 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_not_kept_never_was),
 		cmocka_unit_test(an_old_file_is_replaced_at_once),
 		cmocka_unit_test(places_that_cannot_be_written),
-		cmocka_unit_test(a_full_device),	/* says so on stderr, once; tests/cli looks at that */
+		cmocka_unit_test(
+			a_full_device), /* says so on stderr, once; tests/cli looks at that */
 		cmocka_unit_test(a_reader_that_left),
 		cmocka_unit_test(records_in_order),
 		cmocka_unit_test(a_broken_stream_is_remembered),

@@ -30,9 +30,11 @@
 static void stat_with_a_hostile_name(void **state)
 {
 	struct proc_stat s;
-	int err = proc_stat_parse("7 (a) R 1 (b) S 5 7 7 0 -1 4194304 113 11 2 22 30 12 4 6 20 0 3 0 "
-				  "188457 3133440 394 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 "
-				  "0 0 0 0 0 0 0 0 0 0 0 0 0\n", &s);
+	int err = proc_stat_parse(
+		"7 (a) R 1 (b) S 5 7 7 0 -1 4194304 113 11 2 22 30 12 4 6 20 0 3 0 "
+		"188457 3133440 394 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 "
+		"0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+		&s);
 
 	assert_int_equal(err, 0);
 	assert_string_equal(s.comm, "a) R 1 (b");
@@ -67,7 +69,9 @@ static void network_bytes_leave_out_loopback(void **state)
 	assert_int_equal(proc_net_parse("Inter-| Receive | Transmit\n face |bytes packets|bytes\n"
 					"    lo: 10 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n"
 					"  eth0:100 1 0 0 0 0 0 0 200 1 0 0 0 0 0 0\n"
-					" wlan1: 7 1 0 0 0 0 0 0 8 1 0 0 0 0 0 0\n", &rx, &tx), 0);
+					" wlan1: 7 1 0 0 0 0 0 0 8 1 0 0 0 0 0 0\n",
+					&rx, &tx),
+			 0);
 	assert_int_equal(rx, 107);
 	assert_int_equal(tx, 208);
 	assert_int_equal(proc_net_parse("nothing\n", &rx, &tx), -EINVAL);
@@ -94,7 +98,8 @@ static void host_facts(void **state)
 	host_read(h, 0);
 	gethostname(name, sizeof(name));
 	assert_string_equal(h->name, name);
-	assert_true(h->cpu.sockets >= 1 && h->cpu.cores_per_socket >= 1 && h->cpu.threads_per_core >= 1);
+	assert_true(h->cpu.sockets >= 1 && h->cpu.cores_per_socket >= 1 &&
+		    h->cpu.threads_per_core >= 1);
 	assert_int_equal(h->cpu.sockets * h->cpu.cores_per_socket * h->cpu.threads_per_core,
 			 sysconf(_SC_NPROCESSORS_ONLN));
 	assert_true(*h->affinity && *h->kernel && h->ts_ms > 1600000000000);
@@ -107,7 +112,7 @@ static void host_facts(void **state)
 
 struct child {
 	pid_t pid;
-	int to, from;		/* pipes: a byte to go on, what it says */
+	int to, from; /* pipes: a byte to go on, what it says */
 };
 
 static void stop_here(int fd)
@@ -176,7 +181,7 @@ static void orphan_body(int in, int out)
 		pid_t grandchild = fork();
 
 		if (!grandchild) {
-			stop_here(in);		/* the second byte; or the pipe's end */
+			stop_here(in); /* the second byte; or the pipe's end */
 			_exit(0);
 		}
 		say(out, grandchild);
@@ -213,13 +218,13 @@ static void check_walk(bool by_children)
 	go(&c);
 	assert_int_equal(hear(c.from), 0);
 	assert_int_equal(proc_tree_walk(t, &m, &n), 0);
-	assert_int_equal(n, 2);			/* the orphan is kept */
+	assert_int_equal(n, 2); /* the orphan is kept */
 	assert_true(has(m, n, c.pid) && (has(m, n, a) || has(m, n, b)));
 	go(&c);
 	end(&c);
 	for (int i = 0; i < 200 && (proc_tree_walk(t, &m, &n), n); i++)
 		usleep(10000);
-	assert_int_equal(n, 0);			/* and its end is seen; the root's PID is not taken again */
+	assert_int_equal(n, 0); /* and its end is seen; the root's PID is not taken again */
 	proc_tree_free(t);
 }
 
@@ -298,7 +303,8 @@ static void totals_of_a_walk_never_fall(void **state)
 		sample = take(s, NULL, 0);
 		assert_int_equal(sample->nchildren, 0);
 		assert_true(sample->all.page_faults_cached >= faults + 2048);
-		assert_in_range(sample->all.syscall_write_bytes, written + MIB, written + MIB + 4096);
+		assert_in_range(sample->all.syscall_write_bytes, written + MIB,
+				written + MIB + 4096);
 		faults = sample->all.page_faults_cached;
 		written = sample->all.syscall_write_bytes;
 	}
@@ -306,12 +312,16 @@ static void totals_of_a_walk_never_fall(void **state)
 	end(&c);
 }
 
-static struct exit_event exit_of(pid_t pid, uint32_t proc_id, uint32_t tid, uint64_t bytes, bool dead)
+static struct exit_event exit_of(pid_t pid, uint32_t proc_id, uint32_t tid, uint64_t bytes,
+				 bool dead)
 {
 	return (struct exit_event){
-		.head = { .kind = EVENT_EXIT, .who = { .pid = (uint32_t)pid, .tid = tid,
-						       .proc_id = proc_id } },
-		.min_flt = 10, .maj_flt = 1, .wchar = bytes, .write_bytes = 2 * bytes,
+		.head = { .kind = EVENT_EXIT,
+			  .who = { .pid = (uint32_t)pid, .tid = tid, .proc_id = proc_id } },
+		.min_flt = 10,
+		.maj_flt = 1,
+		.wchar = bytes,
+		.write_bytes = 2 * bytes,
 		.group_dead = dead,
 	};
 }
@@ -321,9 +331,13 @@ static void exits_count_exactly(void **state)
 {
 	struct sampler *s = sampler_new(&(struct sampler_config){ .root = 0 });
 	struct exit_event e[] = {
-		exit_of(999001, 1, 999002, 5, false), exit_of(999001, 1, 999001, 7, true),
-		exit_of(999001, 2, 999001, 11, true), exit_of(0, 3, 0, 1, true),
-		exit_of(0, 4, 0, 1, false), exit_of(0, 5, 0, 1, true), exit_of(0, 4, 0, 1, true),
+		exit_of(999001, 1, 999002, 5, false),
+		exit_of(999001, 1, 999001, 7, true),
+		exit_of(999001, 2, 999001, 11, true),
+		exit_of(0, 3, 0, 1, true),
+		exit_of(0, 4, 0, 1, false),
+		exit_of(0, 5, 0, 1, true),
+		exit_of(0, 4, 0, 1, true),
 	};
 	const struct sample *sample;
 
@@ -375,8 +389,8 @@ static void attached_counts_from_then_on(void **state)
 	go(&c);
 	hear(c.from);
 	s = sampler_new(&(struct sampler_config){ .root = c.pid, .attached = true });
-	all = sampler_new(&(struct sampler_config){ .root = c.pid, .attached = true,
-						    .since_process_start = true });
+	all = sampler_new(&(struct sampler_config){
+		.root = c.pid, .attached = true, .since_process_start = true });
 	sample = take(s, NULL, 0);
 	assert_int_equal(sample->all.page_faults_cached, 0);
 	assert_int_equal(sample->all.syscall_write_bytes, 0);

@@ -34,10 +34,8 @@ struct all {
 	struct pair fixed[2];
 };
 
-static const struct shape pair_shape[] = {
-	SHAPE_IS(U64, pair, n, UNIT_COUNT, COUNTER, "how many"),
-	{}
-};
+static const struct shape pair_shape[] = { SHAPE_IS(U64, pair, n, UNIT_COUNT, COUNTER, "how many"),
+					   {} };
 
 static const char *pair_key(const void *row, size_t i)
 {
@@ -71,42 +69,82 @@ static json_t *even_schema(void)
 	return json_pack("{s:s, s:i}", "type", "integer", "multipleOf", 2);
 }
 
-static const struct shape all_shape[] = {
-	SHAPE_IS(U64, all, u64, UNIT_NS, COUNTER, "time"),
-	SHAPE_IS(U32, all, u32, UNIT_NONE, INFO, NULL),
-	SHAPE_IS(I64, all, i64, UNIT_NONE, INFO, NULL),
-	SHAPE_IS(INT, all, i, UNIT_NONE, INFO, NULL),
-	SHAPE_IS(F64, all, f64, UNIT_NONE, INFO, NULL),
-	SHAPE_IS(F32, all, f32, UNIT_NONE, INFO, NULL),
-	SHAPE_IS(BOOL, all, b, UNIT_NONE, INFO, NULL),
-	SHAPE_IS(STR, all, str, UNIT_NONE, INFO, NULL),
-	{ .key = "null", .type = SHAPE_STR, .nullable = true, .offset = offsetof(struct all, null) },
-	{ .key = "none", .type = SHAPE_STR, .optional = true, .offset = offsetof(struct all, null) },
-	SHAPE_IS(CHARS, all, chars, UNIT_NONE, INFO, NULL),
-	{ .key = "strs", .type = SHAPE_STRS, .inline_array = true, .offset = offsetof(struct all, strs),
-	  .count_offset = offsetof(struct all, nstrs) },
-	SHAPE_ROWS("list", all, pairs, npairs, pair_shape, NULL),
-	SHAPE_KEYED("dict", all, pairs, npairs, pair_key, pair_shape, NULL),
-	{ .key = "lone", .type = SHAPE_DICT, .offset = offsetof(struct all, pairs),
-	  .size = sizeof(struct pair), .count_offset = offsetof(struct all, npairs), .limit = 1,
-	  .row_key = pair_key, .lone = true, .sub = pair_shape },
-	{ .key = "fixed", .type = SHAPE_DICT, .inline_array = true, .count = 2,
-	  .offset = offsetof(struct all, fixed), .size = sizeof(struct pair), .row_key = fixed_key,
-	  .row_present = pair_counts, .sub = pair_shape },
-	{ .key = "maybe", .type = SHAPE_INT, .optional = true, .present = has_maybe,
-	  .offset = offsetof(struct all, i) },
-	{ .key = "void", .type = SHAPE_INT, .nullable = true, .present = has_maybe,
-	  .offset = offsetof(struct all, i) },
-	{ .key = "made", .type = SHAPE_CUSTOM, .offset = offsetof(struct all, i), .make = twice,
-	  .schema = even_schema },
-	{}
-};
+static const struct shape all_shape[] = { SHAPE_IS(U64, all, u64, UNIT_NS, COUNTER, "time"),
+					  SHAPE_IS(U32, all, u32, UNIT_NONE, INFO, NULL),
+					  SHAPE_IS(I64, all, i64, UNIT_NONE, INFO, NULL),
+					  SHAPE_IS(INT, all, i, UNIT_NONE, INFO, NULL),
+					  SHAPE_IS(F64, all, f64, UNIT_NONE, INFO, NULL),
+					  SHAPE_IS(F32, all, f32, UNIT_NONE, INFO, NULL),
+					  SHAPE_IS(BOOL, all, b, UNIT_NONE, INFO, NULL),
+					  SHAPE_IS(STR, all, str, UNIT_NONE, INFO, NULL),
+					  { .key = "null",
+					    .type = SHAPE_STR,
+					    .nullable = true,
+					    .offset = offsetof(struct all, null) },
+					  { .key = "none",
+					    .type = SHAPE_STR,
+					    .optional = true,
+					    .offset = offsetof(struct all, null) },
+					  SHAPE_IS(CHARS, all, chars, UNIT_NONE, INFO, NULL),
+					  { .key = "strs",
+					    .type = SHAPE_STRS,
+					    .inline_array = true,
+					    .offset = offsetof(struct all, strs),
+					    .count_offset = offsetof(struct all, nstrs) },
+					  SHAPE_ROWS("list", all, pairs, npairs, pair_shape, NULL),
+					  SHAPE_KEYED("dict", all, pairs, npairs, pair_key,
+						      pair_shape, NULL),
+					  { .key = "lone",
+					    .type = SHAPE_DICT,
+					    .offset = offsetof(struct all, pairs),
+					    .size = sizeof(struct pair),
+					    .count_offset = offsetof(struct all, npairs),
+					    .limit = 1,
+					    .row_key = pair_key,
+					    .lone = true,
+					    .sub = pair_shape },
+					  { .key = "fixed",
+					    .type = SHAPE_DICT,
+					    .inline_array = true,
+					    .count = 2,
+					    .offset = offsetof(struct all, fixed),
+					    .size = sizeof(struct pair),
+					    .row_key = fixed_key,
+					    .row_present = pair_counts,
+					    .sub = pair_shape },
+					  { .key = "maybe",
+					    .type = SHAPE_INT,
+					    .optional = true,
+					    .present = has_maybe,
+					    .offset = offsetof(struct all, i) },
+					  { .key = "void",
+					    .type = SHAPE_INT,
+					    .nullable = true,
+					    .present = has_maybe,
+					    .offset = offsetof(struct all, i) },
+					  { .key = "made",
+					    .type = SHAPE_CUSTOM,
+					    .offset = offsetof(struct all, i),
+					    .make = twice,
+					    .schema = even_schema },
+					  {} };
 
 static struct pair two[] = { { "x", 1 }, { "y", 2 } };
 
 static const struct all example = {
-	.u64 = 1ULL << 62, .u32 = 4294967295U, .i64 = -5, .i = 7, .f64 = 0.25, .f32 = 12.3f, .b = true,
-	.str = "text", .chars = "abcd", .strs = { "p", "q" }, .nstrs = 2, .pairs = two, .npairs = 2,
+	.u64 = 1ULL << 62,
+	.u32 = 4294967295U,
+	.i64 = -5,
+	.i = 7,
+	.f64 = 0.25,
+	.f32 = 12.3f,
+	.b = true,
+	.str = "text",
+	.chars = "abcd",
+	.strs = { "p", "q" },
+	.nstrs = 2,
+	.pairs = two,
+	.npairs = 2,
 	.fixed = { { NULL, 0 }, { NULL, 9 } },
 };
 
@@ -121,12 +159,13 @@ static void check_text(json_t *json, const char *want)
 
 static void every_type_is_written(void **state)
 {
-	check_text(shape_json(all_shape, &example),
-		   "{\"u64\":4611686018427387904,\"u32\":4294967295,\"i64\":-5,\"i\":7,\"f64\":0.25,"
-		   "\"f32\":12.3,\"b\":true,\"str\":\"text\",\"null\":null,\"chars\":\"abcd\","
-		   "\"strs\":[\"p\",\"q\"],\"list\":[{\"n\":1},{\"n\":2}],"
-		   "\"dict\":{\"x\":{\"n\":1},\"y\":{\"n\":2}},\"lone\":{\"x\":1},"
-		   "\"fixed\":{\"second\":{\"n\":9}},\"void\":null,\"made\":14}");
+	check_text(
+		shape_json(all_shape, &example),
+		"{\"u64\":4611686018427387904,\"u32\":4294967295,\"i64\":-5,\"i\":7,\"f64\":0.25,"
+		"\"f32\":12.3,\"b\":true,\"str\":\"text\",\"null\":null,\"chars\":\"abcd\","
+		"\"strs\":[\"p\",\"q\"],\"list\":[{\"n\":1},{\"n\":2}],"
+		"\"dict\":{\"x\":{\"n\":1},\"y\":{\"n\":2}},\"lone\":{\"x\":1},"
+		"\"fixed\":{\"second\":{\"n\":9}},\"void\":null,\"made\":14}");
 }
 
 static void what_is_there_is_written(void **state)
@@ -162,9 +201,9 @@ static void text_becomes_utf8(void **state)
 		{ "plain", "plain" },
 		{ "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80" },
 		{ "a\xFFz", "a\xEF\xBF\xBDz" },
-		{ "\xC3", "\xEF\xBF\xBD" },				/* cut off */
-		{ "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD" },		/* overlong */
-		{ "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" },	/* surrogate */
+		{ "\xC3", "\xEF\xBF\xBD" },                                 /* cut off */
+		{ "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD" },                 /* overlong */
+		{ "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" }, /* surrogate */
 		{ "", "" },
 	};
 
@@ -190,9 +229,8 @@ static bool required(const json_t *schema, const char *key)
 	const json_t *name;
 	size_t i;
 
-	json_array_foreach(json_object_get(schema, "required"), i, name)
-		if (!strcmp(json_string_value(name), key))
-			return true;
+	json_array_foreach(json_object_get(schema, "required"), i,
+			   name) if (!strcmp(json_string_value(name), key)) return true;
 	return false;
 }
 
@@ -201,17 +239,21 @@ static void the_schema_says_the_same(void **state)
 	json_t *schema = shape_schema(all_shape), *part;
 
 	assert_true(json_is_false(json_object_get(schema, "additionalProperties")));
-	assert_true(required(schema, "u64") && required(schema, "null") && required(schema, "void"));
+	assert_true(required(schema, "u64") && required(schema, "null") &&
+		    required(schema, "void"));
 	assert_false(required(schema, "none") || required(schema, "maybe"));
 	part = json_deep_copy(property(schema, "u64"));
-	check_text(part, "{\"type\":\"integer\",\"minimum\":0,\"description\":\"time (ns, counter)\"}");
+	check_text(part,
+		   "{\"type\":\"integer\",\"minimum\":0,\"description\":\"time (ns, counter)\"}");
 	check_text(json_deep_copy(property(schema, "null")), "{\"type\":[\"string\",\"null\"]}");
-	check_text(json_deep_copy(property(schema, "made")), "{\"type\":\"integer\",\"multipleOf\":2}");
+	check_text(json_deep_copy(property(schema, "made")),
+		   "{\"type\":\"integer\",\"multipleOf\":2}");
 	check_text(json_deep_copy(property(schema, "strs")),
 		   "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}");
-	check_text(json_deep_copy(property(schema, "lone")),
-		   "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\",\"minimum\":0,"
-		   "\"description\":\"how many (count, counter)\"}}");
+	check_text(
+		json_deep_copy(property(schema, "lone")),
+		"{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\",\"minimum\":0,"
+		"\"description\":\"how many (count, counter)\"}}");
 	assert_non_null(json_object_get(property(schema, "fixed"), "propertyNames"));
 	assert_null(json_object_get(property(schema, "fixed"), "required"));
 	json_decref(schema);
@@ -220,11 +262,12 @@ static void the_schema_says_the_same(void **state)
 static void a_record_begins_with_its_kind(void **state)
 {
 	check_text(shape_record("k", json_pack("{s:i}", "n", 1)), "{\"kind\":\"k\",\"n\":1}");
-	check_text(shape_record_schema("k", shape_schema(pair_shape)),
-		   "{\"type\":\"object\",\"properties\":{\"kind\":{\"const\":\"k\",\"description\":"
-		   "\"which record this is\"},\"n\":{\"type\":\"integer\",\"minimum\":0,\"description\":"
-		   "\"how many (count, counter)\"}},\"required\":[\"kind\",\"n\"],"
-		   "\"additionalProperties\":false}");
+	check_text(
+		shape_record_schema("k", shape_schema(pair_shape)),
+		"{\"type\":\"object\",\"properties\":{\"kind\":{\"const\":\"k\",\"description\":"
+		"\"which record this is\"},\"n\":{\"type\":\"integer\",\"minimum\":0,\"description\":"
+		"\"how many (count, counter)\"}},\"required\":[\"kind\",\"n\"],"
+		"\"additionalProperties\":false}");
 }
 
 int main(void)
