@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "err.h"
 
@@ -98,17 +99,17 @@ void *report_alloc(struct report *r, size_t size)
 
 char *report_printf(struct report *r, const char *fmt, ...)
 {
-	va_list args, again;
-	char *s;
+	va_list args;
+	char *text, *s;
 	int len;
 
 	va_start(args, fmt);
-	va_copy(again, args);
-	len = vsnprintf(NULL, 0, fmt, args);
+	len = vasprintf(&text, fmt, args);
 	va_end(args);
-	s = report_alloc(r, len < 0 ? 1 : (size_t)len + 1);
-	if (len >= 0)
-		vsnprintf(s, (size_t)len + 1, fmt, again);
-	va_end(again);
+	if (len < 0)
+		abort();
+	s = report_alloc(r, (size_t)len + 1);
+	memcpy(s, text, (size_t)len + 1);
+	free(text);
 	return s;
 }

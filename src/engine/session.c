@@ -321,7 +321,7 @@ static int open_target(struct session *s, struct source_env *env)
 	return s->ring ? 0 : err_set(-errno, "cannot open the event ring");
 }
 
-static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char line[512];
 
