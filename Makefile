@@ -8,8 +8,8 @@
 
 BUILD = build
 MESON = meson
-DESTDIR =
-prefix = /usr/local
+DESTDIR ?=
+prefix ?= /usr/local
 
 all: setup-build
 	@$(MAKE) --no-print-directory $(BUILD)/dwell
@@ -38,8 +38,8 @@ bench: setup-build setup-bench
 	@bench/run
 
 install: all
-	@$(MESON) configure $(BUILD) -Dprefix=$(prefix)
-	@DESTDIR='$(DESTDIR)' $(MESON) install -C $(BUILD) --quiet
+	@$(MESON) configure $(BUILD) -Dprefix=$(prefix) && ninja --quiet -C $(BUILD) dwell
+	@DESTDIR='$(DESTDIR)' $(MESON) install -C $(BUILD) --no-rebuild --quiet
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-*
