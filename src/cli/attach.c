@@ -124,9 +124,10 @@ static int check_end(struct monitor *m)
 
 int cmd_attach(struct options *o)
 {
+	/* signals first: opening takes a moment, and a Ctrl-C meanwhile still prints */
 	struct pid_list targets = { 0 };
 	struct monitor m = { 0 };
-	int err = collect(o, &targets), signals;
+	int signals = take_signals(), err = signals < 0 ? signals : collect(o, &targets);
 
 	if (!err)
 		err = monitor_open(&m, o, true);
@@ -134,16 +135,15 @@ int cmd_attach(struct options *o)
 		m.session->start_ns = session_clock();
 		err = seed(m.session, o, &targets);
 	}
-	signals = err ? err : take_signals();
-	if (signals < 0) {
+	if (!err) {
+		monitor_begin(&m, targets.n ? targets.pids[0] : 0, NULL);
+		loop(&m, &targets, signals);
+		err = check_end(&m);
+	} else {
 		monitor_close(&m);
-		pid_list_free(&targets);
-		return EXIT_DWELL_FAILED;
 	}
-	monitor_begin(&m, targets.n ? targets.pids[0] : 0, NULL);
-	loop(&m, &targets, signals);
-	err = check_end(&m);
-	close(signals);
+	if (signals >= 0)
+		close(signals);
 	pid_list_free(&targets);
 	return err ? EXIT_DWELL_FAILED : 0;
 }
