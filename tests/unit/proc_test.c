@@ -172,7 +172,7 @@ static void end(struct child *c)
 	waitpid(c->pid, NULL, 0);
 }
 
-/* Parent, child, grandchild; then the child dies and the grandchild is an orphan. */
+/* Parent, child, grandchild; at a byte the child dies and the grandchild is an orphan. */
 static void orphan_body(int in, int out)
 {
 	pid_t child = fork();
@@ -180,14 +180,10 @@ static void orphan_body(int in, int out)
 	if (!child) {
 		pid_t grandchild = fork();
 
-		if (!grandchild) {
-			stop_here(in); /* the second byte; or the pipe's end */
-			_exit(0);
-		}
-		say(out, grandchild);
+		if (grandchild)
+			say(out, grandchild);
 		pause();
 	}
-	say(out, child);
 	stop_here(in);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -206,25 +202,28 @@ static bool has(const struct proc_member *m, size_t n, pid_t pid)
 static void check_walk(bool by_children)
 {
 	struct child c = start(orphan_body);
-	pid_t a = hear(c.from), b = hear(c.from);
+	pid_t orphan = hear(c.from);
 	struct proc_tree *t = proc_tree_new(c.pid, by_children);
 	const struct proc_member *m;
+	struct proc_stat st;
 	size_t n;
 
 	assert_int_equal(proc_tree_walk(t, &m, &n), 0);
 	assert_int_equal(n, 3);
 	assert_int_equal(m[0].pid, c.pid);
-	assert_true(has(m, n, a) && has(m, n, b));
+	assert_true(has(m, n, orphan));
 	go(&c);
 	assert_int_equal(hear(c.from), 0);
 	assert_int_equal(proc_tree_walk(t, &m, &n), 0);
 	assert_int_equal(n, 2); /* the orphan is kept */
-	assert_true(has(m, n, c.pid) && (has(m, n, a) || has(m, n, b)));
-	go(&c);
+	assert_true(has(m, n, c.pid) && has(m, n, orphan));
+	kill(orphan, SIGKILL);
 	end(&c);
 	for (int i = 0; i < 200 && (proc_tree_walk(t, &m, &n), n); i++)
 		usleep(10000);
-	assert_int_equal(n, 0); /* and its end is seen; the root's PID is not taken again */
+	/* Its end is seen, and the root's PID is not taken again; a lazy init may leave a zombie.
+	 */
+	assert_true(!n || (!proc_stat_read(orphan, &st) && st.state == 'Z'));
 	proc_tree_free(t);
 }
 
