@@ -23,14 +23,19 @@ def compare_cpu(threads, opts):
     result = lib.run([lib.workload("on_cpu"), threads, 120], *opts)
     row = result.process(result.truth["pid"])
     ours = lib.state_of(row, "on_cpu")["ns"]
-    lib.near(ours, result.truth["cpu_ns"], 0.01, 50 * lib.US * threads, "on_cpu")
+    lib.near(ours, result.truth["cpu_ns"], lib.PERCENT, 50 * lib.US * threads, "on_cpu")
     assert row["threads_born"] == threads, row["threads_born"]
     check = result.reconcile("on_cpu")
     assert check["ok"], check
-    lib.near(check["ours"], check["kernel"], 0.01, 50 * lib.US * threads, "trust.reconcile.on_cpu")
+    lib.near(check["ours"], check["kernel"], lib.PERCENT, 50 * lib.US * threads,
+             "trust.reconcile.on_cpu")
 
 
 def user_and_system_add_up(opts):
+    lib.calm(lambda: compare_split(opts))
+
+
+def compare_split(opts):
     result = lib.run([lib.workload("on_cpu"), 1, 200], *opts)
     row = result.process(result.truth["pid"])
     ours = lib.state_of(row, "on_cpu")["ns"]
@@ -41,19 +46,24 @@ def user_and_system_add_up(opts):
 
 
 def switches_are_exact(opts):
-    for how in ("processes", "threads"):
-        result = lib.run([lib.workload("switches"), how, 1000], *opts)
-        fact = result.truth
-        for pid in filter(None, (fact["first"], fact["second"])):
-            row = result.process(pid)
-            # a thread that dies before its leader has handed in its counts one switch early
-            want = fact[f"child.{pid}.switches"] + fact["followers"]
-            ours = row["voluntary"] + row["involuntary"]
-            assert ours == want, f"{how} {pid}: {ours} switches, the kernel counted {want}"
-            assert row["involuntary"] == fact[f"child.{pid}.involuntary"], \
-                f"{how} {pid}: {row['involuntary']}, {fact[f'child.{pid}.involuntary']}"
-        check = result.reconcile("switches")
-        assert check["ours"] == check["kernel"] and not check["broken"], check
+    compare_switches("processes", opts)
+    # a thread that dies before its leader hands in its counts one switch early; now and
+    # then it is preempted once more after that
+    lib.calm(lambda: compare_switches("threads", opts))
+
+
+def compare_switches(how, opts):
+    result = lib.run([lib.workload("switches"), how, 1000], *opts)
+    fact = result.truth
+    for pid in filter(None, (fact["first"], fact["second"])):
+        row = result.process(pid)
+        want = fact[f"child.{pid}.switches"] + fact["followers"]
+        ours = row["voluntary"] + row["involuntary"]
+        assert ours == want, f"{how} {pid}: {ours} switches, the kernel counted {want}"
+        assert row["involuntary"] == fact[f"child.{pid}.involuntary"], \
+            f"{how} {pid}: {row['involuntary']}, {fact[f'child.{pid}.involuntary']}"
+    check = result.reconcile("switches")
+    assert check["ours"] == check["kernel"] and not check["broken"], check
 
 
 def waiting_for_a_cpu_is_run_delay(opts):
@@ -68,9 +78,10 @@ def compare_hogs(opts):
         fact = {k: result.truth[f"hog.{pid}.{k}"] for k in ("run_delay_ns", "cpu_ns", "involuntary")}
         row = result.process(pid)
         runqueue, preempted = (lib.state_of(row, s) for s in ("runqueue", "preempted"))
-        lib.near(runqueue["ns"] + preempted["ns"], fact["run_delay_ns"], 0.01, lib.MS / 2,
+        lib.near(runqueue["ns"] + preempted["ns"], fact["run_delay_ns"], lib.PERCENT, lib.MS / 2,
                  f"hog {pid} waiting")
-        lib.near(lib.state_of(row, "on_cpu")["ns"], fact["cpu_ns"], 0.01, lib.MS / 2, f"hog {pid} cpu")
+        lib.near(lib.state_of(row, "on_cpu")["ns"], fact["cpu_ns"], lib.PERCENT, lib.MS / 2,
+                 f"hog {pid} cpu")
         assert preempted["count"] >= fact["involuntary"] > 0, (preempted, fact)
         assert preempted["ns"] > runqueue["ns"], f"a hog is preempted: {row['states']}"
         assert row["involuntary"] >= fact["involuntary"], row

@@ -36,7 +36,8 @@ def compare_objects():
     for i in range(12):
         row = named[str(result.truth[f"object.{i}.inode"])]
         assert row["count"] == 1 and row["pid"] == result.truth["pid"], row
-        lib.near(row["ns"], result.truth[f"object.{i}.blocked_ns"], 0.01, 50 * lib.US, f"pipe {i}")
+        lib.near(row["ns"], result.truth[f"object.{i}.blocked_ns"], lib.PERCENT,
+                 50 * lib.US * lib.SLOW, f"pipe {i}")
     assert sum(o["ns"] for o in named.values()) == result.state(result.truth["pid"], "pipe")["ns"]
 
 

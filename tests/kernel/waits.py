@@ -64,11 +64,12 @@ def compare_run(kind, cause, result, facts):
     ours = lib.state_of(row, cause)
     assert ours["count"] == fact["blocks"], \
         f"{kind}: {ours['count']} waits in {cause}, the waiter counted {fact['blocks']}: {row['states']}"
-    lib.near(ours["ns"], fact["blocked_ns"], 0.01, 5 * lib.US * fact["blocks"], f"{kind} ns")
-    lib.near(ours["max_ns"], fact["max_ns"], 0.01, 20 * lib.US, f"{kind} max_ns")
+    lib.near(ours["ns"], fact["blocked_ns"], lib.PERCENT, 5 * lib.US * lib.SLOW * fact["blocks"],
+             f"{kind} ns")
+    lib.near(ours["max_ns"], fact["max_ns"], lib.PERCENT, 20 * lib.US * lib.SLOW, f"{kind} max_ns")
     if fact["blocks"] == fact["calls"]:
         for percent in (50, 95, 99):
-            lib.near(ours[f"p{percent}_ns"], lib.rank(fact["each"], percent), 0.07, 5 * lib.US,
+            lib.near(ours[f"p{percent}_ns"], lib.rank(fact["each"], percent), 0.07, 5 * lib.US * lib.SLOW,
                      f"{kind} p{percent}_ns")
     for other in lib.BLOCKED:      # nothing of it under another name
         if other != cause:

@@ -38,7 +38,8 @@ def compare(how, state, opts):
     slept = lib.state_of(thread, state)
     assert sum(w["ns"] for w in rows) == slept["ns"], f"{rows}, {slept}"
     # from the wakeup on it is runnable; the kernel's run_delay begins after the way to its CPU
-    lib.near(slept["ns"], fact["blocked_ns"], 0.01, 50 * lib.US * fact["blocks"], "time ended by it")
+    lib.near(slept["ns"], fact["blocked_ns"], lib.PERCENT, 50 * lib.US * lib.SLOW * fact["blocks"],
+             "time ended by it")
 
 
 def add(how, state):

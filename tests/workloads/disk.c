@@ -19,7 +19,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define BLOCK ((size_t)262144)
+#define BLOCK ((size_t)1 << 20)
 
 static struct waits truth;
 static char *buffer, *map;
