@@ -46,20 +46,26 @@ static void refresh(struct net_table *t, struct net_ns *ns, pid_t pid)
 		ns->tx = tx;
 }
 
-void net_of(struct net_table *t, pid_t pid, uint64_t *rx, uint64_t *tx)
+/* The first is our own: for a namespace that we may not know, or that is one too many. */
+static struct net_ns *namespace_of(struct net_table *t, pid_t pid)
 {
 	uint64_t inode = proc_net_ns(pid);
-	struct net_ns *ns = inode ? find(t, inode) : &t->ns[0];
+	struct net_ns *ns = find(t, inode);
 
-	if (!ns && t->n < NET_NAMESPACES) {
-		ns = &t->ns[t->n++];
-		ns->inode = inode;
-		proc_net_read(pid, &ns->base_rx, &ns->base_tx);
-		ns->rx = ns->base_rx;
-		ns->tx = ns->base_tx;
-	} else if (!ns) {
-		ns = &t->ns[0];
-	}
+	if (ns || !inode || t->n == NET_NAMESPACES)
+		return ns ? ns : &t->ns[0];
+	ns = &t->ns[t->n++];
+	ns->inode = inode;
+	proc_net_read(pid, &ns->base_rx, &ns->base_tx);
+	ns->rx = ns->base_rx;
+	ns->tx = ns->base_tx;
+	return ns;
+}
+
+void net_of(struct net_table *t, pid_t pid, uint64_t *rx, uint64_t *tx)
+{
+	struct net_ns *ns = namespace_of(t, pid);
+
 	refresh(t, ns, ns == &t->ns[0] ? 0 : pid);
 	ns->used = true;
 	*rx = ns->rx - ns->base_rx;

@@ -138,8 +138,10 @@ void sampler_free(struct sampler *s)
 
 	if (!s)
 		return;
-	HASH_ITER (hh, s->rows, r, next) {
-		HASH_DEL(s->rows, r);
+	r = s->rows;
+	HASH_CLEAR(hh, s->rows); /* the rows stay chained */
+	for (; r; r = next) {
+		next = r->hh.next;
 		gone_release(&r->gone);
 		free(r);
 	}
@@ -442,6 +444,8 @@ int sampler_take(struct sampler *s, const struct proc_member *members, size_t n,
 		err = proc_tree_walk(s->walk, &members, &n);
 	if (err)
 		return err;
+	if (!members)
+		n = 0;
 	sample->elapsed_ns = now - s->last_ns;
 	s->last_ns = now;
 	sample->ts_ms = now_ns(CLOCK_REALTIME) / 1000000;

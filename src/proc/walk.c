@@ -63,8 +63,10 @@ void proc_tree_free(struct proc_tree *t)
 
 	if (!t)
 		return;
-	HASH_ITER (hh, t->known, k, next) {
-		HASH_DEL(t->known, k);
+	k = t->known;
+	HASH_CLEAR(hh, t->known); /* they stay chained */
+	for (; k; k = next) {
+		next = k->hh.next;
 		free(k);
 	}
 	free(t->members);
@@ -120,6 +122,8 @@ static void forget_dead(struct proc_tree *t)
 		bool alive = !proc_stat_read(m.pid, &s) && ticks_ns(s.start_ticks) == m.start_ns;
 
 		HASH_FIND_INT(t->known, &m.pid, k);
+		if (!k)
+			continue;
 		if (alive) {
 			member_set(&t->members[kept], m.pid, &s);
 			k->index = kept++;

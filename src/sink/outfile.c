@@ -40,16 +40,25 @@ static void outfile_free(struct outfile *f)
 	free(f);
 }
 
-int outfile_fd(struct outfile **out, int fd, const char *name)
+static struct outfile *outfile_new(int fd, const char *name)
 {
 	struct outfile *f = calloc(1, sizeof(*f));
 
 	if (!f)
-		return err_set(-ENOMEM, "cannot write '%s'", name);
+		return NULL;
 	f->fd = fd;
 	f->name = strdup(name);
-	*out = f;
-	return 0;
+	if (!f->name) {
+		free(f);
+		return NULL;
+	}
+	return f;
+}
+
+int outfile_fd(struct outfile **out, int fd, const char *name)
+{
+	*out = outfile_new(fd, name);
+	return *out ? 0 : err_set(-ENOMEM, "cannot write '%s'", name);
 }
 
 /* ".NAME.XXXXXX" in the same directory, for mkstemp or a link. */
@@ -122,13 +131,13 @@ static bool is_alias(const char *path)
 
 int outfile_open(struct outfile **out, const char *path)
 {
-	struct outfile *f = NULL;
+	struct outfile *f = outfile_new(-1, path);
 	struct stat st;
 	bool exists;
-	int err = outfile_fd(&f, -1, path);
+	int err;
 
-	if (err)
-		return err;
+	if (!f)
+		return err_set(-ENOMEM, "cannot write '%s'", path);
 	f->own_fd = true;
 	exists = !stat(path, &st);
 	if (exists && S_ISDIR(st.st_mode)) {

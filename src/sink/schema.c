@@ -132,7 +132,6 @@ void schema_markdown(FILE *f)
 	fprintf(f, "\n## States of the ledger\n\n| state | meaning |\n| --- | --- |\n");
 	for (size_t i = 0; i < LEDGER_STATES; i++)
 		fprintf(f, "| `%s` | %s |\n", ledger_state_names[i], ledger_state_help[i]);
-	print_record(f, "Statistics",
-		     "What `dwell stats --json` and `--stats FILE` write.",
+	print_record(f, "Statistics", "What `dwell stats --json` and `--stats FILE` write.",
 		     stats_schema());
 }

@@ -44,7 +44,7 @@ json_t *shape_text(const char *text, size_t len)
 	len = strnlen(text, len);
 	if (utf8_valid(text, len))
 		return json_stringn_nocheck(text, len);
-	to = clean = malloc(3 * len); /* U+FFFD has three bytes */
+	to = clean = malloc(3 * len + 1); /* U+FFFD has three bytes */
 	if (!clean)
 		return NULL;
 	while (len) {

@@ -611,7 +611,7 @@ static void records_in_order(void **state)
 {
 	struct report r = fixture();
 	const char *path = in_dir("records");
-	char *argv[] = { "prog", "arg", NULL };
+	char prog[] = "prog", arg[] = "arg", *argv[] = { prog, arg, NULL };
 	static char text[1 << 20];
 	struct jsonl *j;
 	json_t *stats;
