@@ -655,7 +655,7 @@ static __always_inline void waker_add(struct ledger_thread *l, __u32 state, __u6
 		timers = bpf_map_lookup_elem(&ledger_in_timer, &zero);
 		kind = timers && *timers ? WAKER_TIMER : WAKER_IRQ;
 	} else {
-		tid = bpf_get_current_pid_tgid();
+		tid = bpf_get_current_task_btf()->pid;
 	}
 	for (i = 0; i < LEDGER_WAKERS; i++) {
 		struct waker_stat *w = &l->wakers[i];
