@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * empty: programs on dwell's hooks that do nothing; what they cost is what no tool on
+ * these hooks can avoid. Loaded by empty.c.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define EMPTY(event)			\
+	SEC("tp_btf/" #event)		\
+	int event(void *ctx)		\
+	{				\
+		return 0;		\
+	}
+
+EMPTY(sched_switch)
+EMPTY(sched_waking)
+EMPTY(sys_exit)
+EMPTY(task_newtask)
+EMPTY(sched_process_exec)
+EMPTY(sched_process_exit)
