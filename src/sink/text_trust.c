@@ -86,24 +86,27 @@ static void print_calm(FILE *f, const struct report *r, const struct text_style 
 	line_close(&l);
 }
 
-static void print_lost(FILE *f, const struct trust *t, const struct text_style *style)
+/* The kinds that happened, with their numbers and meanings; nothing when none did. */
+static void print_counts(FILE *f, const char *label, enum text_color color,
+			 const struct named_count *list, size_t n, const struct text_style *style)
 {
 	char number[FORMAT_LEN];
 	bool first = true;
 	struct line l;
 
-	if (!t->lost_total || !line_open(&l))
+	if (!line_open(&l))
 		return;
-	for (size_t i = 0; i < t->nlost; i++) {
-		if (!t->lost[i].count)
+	for (size_t i = 0; i < n; i++) {
+		if (!list[i].count)
 			continue;
-		fprintf(l.f, "%s%s %s", first ? "" : ", ", t->lost[i].name,
-			format_count(number, t->lost[i].count));
-		if (t->lost[i].help)
-			fprintf(l.f, " (%s)", t->lost[i].help);
+		fprintf(l.f, "%s%s %s", first ? "" : ", ", list[i].name,
+			format_count(number, list[i].count));
+		if (list[i].help)
+			fprintf(l.f, " (%s)", list[i].help);
 		first = false;
 	}
-	text_paragraph(f, style, "LOST", COLOR_RED, COLOR_NONE, line_text(&l));
+	if (!first)
+		text_paragraph(f, style, label, color, COLOR_NONE, line_text(&l));
 	line_close(&l);
 }
 
@@ -194,7 +197,8 @@ void text_trust(FILE *f, const struct report *r, const struct text_style *style)
 		return;
 	print_calm(block.f, r, style);
 	print_broken(block.f, t, style);
-	print_lost(block.f, t, style);
+	print_counts(block.f, "LOST", COLOR_RED, t->lost, t->nlost, style);
+	print_counts(block.f, "folded", COLOR_DIM, t->folded, t->nfolded, style);
 	for (size_t i = 0; i < t->nnotes; i++)
 		text_paragraph(block.f, style, "note", COLOR_YELLOW, COLOR_NONE, t->notes[i]);
 	print_cost(block.f, t, style);
