@@ -32,7 +32,7 @@ def target(*cmd):
 
 
 # to attach takes a guest seconds
-AFTER = 8.0 if lib.EMULATED else 1.0
+AFTER = 5.0 if lib.EMULATED else 1.0
 
 
 def attach(*args, timeout=60, interrupt=None, check=True):

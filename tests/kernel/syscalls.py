@@ -4,6 +4,7 @@
 System calls of a deterministic program: equal to strace -f -c call by call, and to the
 program's own knowledge of its calls and errors; the same from every source.
 """
+import functools
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ SOURCES = {"default": (), "raw_tp": ("--source", "syscalls=raw_tp"),
 NO_RETURN = ("exit", "exit_group")
 
 
+@functools.lru_cache(maxsize=None)
 def strace_counts(part):
     """{call: (count, errors)} of the 64-bit table."""
     strace = lib.need("strace")
@@ -61,7 +63,7 @@ def equal_to_strace(part, opts):
     result = lib.run([CALLS, part], *opts)
     assert result.rc == 0, result.err
     known(result)
-    ours, theirs = our_counts(result), strace_counts(part)
+    ours, theirs = our_counts(result), dict(strace_counts(part))
     # the result of rt_sigreturn is what the interrupted call left: not its own error
     for table in (ours, theirs):
         if "rt_sigreturn" in table:
