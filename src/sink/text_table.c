@@ -167,7 +167,7 @@ static void fit_columns(const struct table *t, struct fit *fit, const char *head
 	}
 	/* a flexible column under the heading makes room by itself */
 	more = format_columns(heading) - heading_room(t, fit, &first);
-	if (more > 0 && flex >= first)
+	if (t->ncolumns && more > 0 && flex >= first)
 		fit->widths[0] += more;
 	for (;;) {
 		add_up(fit, t->ncolumns);

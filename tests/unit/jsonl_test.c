@@ -177,6 +177,25 @@ static struct reconcile_row reconcile[] = {
 
 static const char *notes[] = { "something is missing" };
 
+static const struct trust trust_fixture = {
+	.accounted_percent = 99.99999,
+	.sources = sources,
+	.nsources = 2,
+	.lost = lost,
+	.nlost = 2,
+	.lost_total = 2,
+	.reconcile = reconcile,
+	.nreconcile = 1,
+	.reconcile_ok = true,
+	.notes = notes,
+	.nnotes = 1,
+	.self_cpu_ns = 5 * MS,
+	.self_rss_peak_bytes = 1 << 20,
+	.self_map_bytes = 4096,
+	.self_start_ns = 30 * MS,
+	.self_stop_ns = MS,
+};
+
 static struct report fixture(void)
 {
 	static char verdict[] = "It waited.";
@@ -225,22 +244,7 @@ static struct report fixture(void)
 					    .hints = { "read less" },
 					    .nhints = 1,
 					    .verdict = verdict } },
-		.trust = { .accounted_percent = 99.99999,
-			   .sources = sources,
-			   .nsources = 2,
-			   .lost = lost,
-			   .nlost = 2,
-			   .lost_total = 2,
-			   .reconcile = reconcile,
-			   .nreconcile = 1,
-			   .reconcile_ok = true,
-			   .notes = notes,
-			   .nnotes = 1,
-			   .self_cpu_ns = 5 * MS,
-			   .self_rss_peak_bytes = 1 << 20,
-			   .self_map_bytes = 4096,
-			   .self_start_ns = 30 * MS,
-			   .self_stop_ns = MS },
+		.trust = trust_fixture,
 	};
 
 	r.ledger.tree = processes[0].account;
