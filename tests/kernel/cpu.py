@@ -62,6 +62,9 @@ def compare_switches(how, opts):
         assert ours == want, f"{how} {pid}: {ours} switches, the kernel counted {want}"
         assert row["involuntary"] == fact[f"child.{pid}.involuntary"], \
             f"{how} {pid}: {row['involuntary']}, {fact[f'child.{pid}.involuntary']}"
+        # each stay on a CPU ends with a switch, each involuntary switch begins a preemption
+        assert lib.state_of(row, "on_cpu")["count"] == ours, row["states"]
+        assert lib.state_of(row, "preempted")["count"] == row["involuntary"], row["states"]
     check = result.reconcile("switches")
     assert check["ours"] == check["kernel"] and not check["broken"], check
 

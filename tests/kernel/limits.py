@@ -24,8 +24,8 @@ def lost(result):
 def pipes(result):
     """Rows of the leader's waits on pipes, as {inode: row}, and the rows `other`."""
     rows = [o for o in result.ledger()["objects"] if o["state"] == "pipe" or o["kind"] == "other"]
-    inodes = [str(result.truth[f"object.{i}.inode"]) for i in range(result.truth["objects"])]
-    named = {inode: o for o in rows for inode in inodes if inode in o["name"]}
+    inodes = [result.truth[f"object.{i}.inode"] for i in range(result.truth["objects"])]
+    named = {inode: o for o in rows for inode in inodes if o["name"] == f"pipe:[{inode}]"}
     return named, [o for o in rows if o not in named.values()]
 
 
@@ -34,7 +34,7 @@ def compare_objects():
     named, rest = pipes(result)
     assert len(named) == 12 and not rest, (named, rest)
     for i in range(12):
-        row = named[str(result.truth[f"object.{i}.inode"])]
+        row = named[result.truth[f"object.{i}.inode"]]
         assert row["count"] == 1 and row["pid"] == result.truth["pid"], row
         lib.near(row["ns"], result.truth[f"object.{i}.blocked_ns"], lib.PERCENT,
                  50 * lib.US * lib.SLOW, f"pipe {i}")
