@@ -45,8 +45,10 @@ def sections(text):
 @functools.lru_cache(maxsize=None)
 def measured(*opts, attempt=0):
     """One run of every kind; (run, {kind: truth}). A further attempt runs again."""
-    result = lib.run(["/bin/sh", "-c", SCRIPT, lib.workload("waits"), " ".join(CAUSES), MS, ROUNDS],
-                     *opts, timeout=150)
+    cmd = ["/bin/sh", "-c", SCRIPT, lib.workload("waits"), " ".join(CAUSES), MS, ROUNDS]
+    # once in some ten runs on a crowded machine raw_tp told one thread more than were born;
+    # the cause is not known yet, see the closing note of issue 2
+    result = lib.calm(lambda: lib.run(cmd, *opts, timeout=150), tries=3)
     return result, sections(result.out)
 
 
