@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * forks: short processes, one after the other. Prints the nanoseconds of one.
+ * forks: starts processes that end at once, one after the other, and waits for each.
+ * Prints the nanoseconds of one. With `v` by vfork, which copies nothing.
  *
- *	forks COUNT
+ *	forks COUNT [v]
  */
 #include <err.h>
 #include <stdlib.h>
@@ -11,32 +12,38 @@
 
 #include "clock.h"
 
-static void make(long count)
+static pid_t start_one(int share)
+{
+	pid_t child = share ? vfork() : fork();
+
+	if (!child)
+		_exit(0);
+	return child;
+}
+
+static void fork_some(long count, int share)
 {
 	for (long i = 0; i < count; i++) {
-		pid_t pid = fork();
+		pid_t child = start_one(share);
 
-		if (pid < 0)
-			err(1, "fork");
-		if (!pid)
-			_exit(0);
-		waitpid(pid, NULL, 0);
+		if (child < 0 || waitpid(child, NULL, 0) != child)
+			err(1, "cannot start a process");
 	}
 }
 
 int main(int argc, char **argv)
 {
 	struct fastest fastest = { 0 };
-	long count;
+	long part;
 
-	if (argc != 2)
-		errx(2, "usage: forks COUNT");
-	count = atol(argv[1]);
+	if (argc < 2)
+		errx(2, "usage: forks COUNT [v]");
+	part = atol(argv[1]) / PARTS;
 	for (int i = 0; i < PARTS; i++) {
 		part_begin(&fastest);
-		make(count / PARTS);
+		fork_some(part, argc > 2);
 		part_end(&fastest);
 	}
-	print_each(&fastest, (double)(count / PARTS));
+	print_each(&fastest, (double)part);
 	return 0;
 }

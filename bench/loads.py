@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+What is run under the tools. Each load measures itself, so a tool's own start and stop are
+not in it (they have their own table): an event load prints the nanoseconds of one event in
+its fastest part, a real program its wall time.
+"""
+import os
+import subprocess
+
+import tools
+from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, DWELL_RUN, EMPTY_ALL, EMPTY_CALLS,
+                   EMPTY_SCHED, LEDGER, NONE, PERF_SCHED, PERF_TRACE, STRACE)
+
+CPU = "1" if (os.cpu_count() or 1) > 1 else "0"
+
+
+class Events:
+    unit = "ns"
+
+    def __init__(self, name, event, command, count, using):
+        self.name, self.event, self.command = name, event, command
+        self.count, self.tools = count, using
+
+    def argv(self, tool, quick):
+        count = max(400, self.count // tool.slow // (4 if quick else 1))
+        return [os.path.join(tools.OUT, self.command[0]), *self.command[1:], str(count)]
+
+    def run(self, tool, quick):
+        return float(output(tool.argv(self.argv(tool, quick))).split()[0])
+
+
+class Program:
+    """A script in a folder of its own; `prepare` comes before each run and is not measured."""
+    unit = "ms"
+    event = "run"
+
+    def __init__(self, name, prepare, script, using):
+        self.name, self.prepare, self.script, self.tools = name, prepare, script, using
+
+    def run(self, tool, quick):
+        folder = os.path.join(tools.OUT, "work")
+        os.makedirs(folder, exist_ok=True)
+        env = dict(os.environ, BENCH=os.path.join(tools.ROOT, "bench"), N="1" if quick else "3")
+        subprocess.run(["sh", "-c", self.prepare], cwd=folder, env=env, check=True)
+        timed = f"from=$(date +%s%N)\n{self.script}\nto=$(date +%s%N)\necho $((to - from))"
+        return int(output(tool.argv(["sh", "-c", timed]), cwd=folder, env=env).split()[-1]) / 1e6
+
+
+def output(argv, **more):
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=120, check=False, **more)
+    if done.returncode:
+        raise RuntimeError(f"{argv}: exit code {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+COMPILE = Program(
+    "compiling with make -j2",
+    "rm -f *.o; printf '%s\\n' 'all: a.o b.o c.o d.o' '%.o:' '\tgcc -O2 -g -D_GNU_SOURCE"
+    " -c -o $@ $(BENCH)/start.c' > Makefile",
+    "i=0; while [ $i -lt $N ]; do make -s -B -j2; i=$((i + 1)); done",
+    [NONE, EMPTY_ALL, DWELL_RUN, STRACE])
+
+SQLITE = Program(
+    "sqlite3, one transaction an insert",
+    "rm -f db*; awk 'BEGIN { print \"pragma synchronous = off; create table t(a, b);\";"
+    " for (i = 0; i < ENVIRON[\"N\"] * 2000; i++)"
+    " print \"insert into t values(\" i \", hex(randomblob(40)));\" }' > in.sql",
+    "sqlite3 db < in.sql > out",
+    [NONE, EMPTY_ALL, DWELL_RUN, STRACE])
+
+REDIS = Program(
+    "redis-server and redis-benchmark",
+    "rm -f sock",
+    "redis-server --port 0 --unixsocket sock --save '' > log & "
+    "while [ ! -S sock ]; do sleep 0.01; done; "
+    "redis-benchmark -s sock -q -t set,get -n $((N * 10000)) > bench; "
+    "redis-cli -s sock shutdown nosave; wait",
+    [NONE, EMPTY_ALL, DWELL_RUN])
+
+SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU], 40000,
+                [NONE, EMPTY_SCHED, LEDGER, DWELL_RUN, BPFTRACE_SWITCH, PERF_SCHED, STRACE])
+CALLS = Events("getppid in a loop", "system call", ["calls", CPU], 1000000,
+               [NONE, EMPTY_CALLS, DWELL_RUN, BPFTRACE_CALLS, PERF_TRACE, STRACE])
+FORKS = Events("fork, _exit and wait", "process", ["forks"], 4000,
+               [NONE, EMPTY_ALL, LEDGER, DWELL_RUN, BPFTRACE_CALLS, PERF_TRACE, STRACE])
+LOADS = [SWITCH, CALLS, FORKS, COMPILE, SQLITE, REDIS]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+The tools that are compared, each as the words before a command; and whether a peer works
+here at all, found by running it.
+"""
+import os
+import shutil
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, "build")
+OUT = os.path.join(BUILD, "bench")
+DWELL = os.path.join(BUILD, "dwell")
+
+SCHED = "sched_switch,sched_waking"
+EVERY = (SCHED + ",sys_exit,task_newtask,sched_process_exec,sched_process_exit,contention_begin,"
+         "contention_end,hrtimer_expire_entry,hrtimer_expire_exit,timer_expire_entry,"
+         "timer_expire_exit")
+
+# What dwell's ledger does, as one would write it: time off the CPU by command, no causes.
+BT_SWITCH = """tracepoint:sched:sched_switch {
+    @off[args->prev_pid] = nsecs;
+    if (@off[args->next_pid]) {
+        @ns[args->next_comm] = sum(nsecs - @off[args->next_pid]);
+        delete(@off[args->next_pid]);
+    }
+}"""
+BT_CALLS = "tracepoint:raw_syscalls:sys_exit { @[pid, args->id] = count(); }"
+
+
+class Tool:
+    """
+    slow: how many times fewer events it is given, and only SLOW_ROUNDS rounds, as its cost
+    shows soon. probe: what to run to see whether it works; empty: the tool itself.
+    """
+
+    def __init__(self, name, prefix, slow=1, probe=None):
+        self.name, self.prefix, self.slow, self.probe = name, prefix, slow, probe
+
+    def argv(self, command):
+        return self.prefix + command
+
+    def why_not(self):
+        """None when the tool works here, else its own words."""
+        if self.probe is None:
+            return None
+        program = (self.probe or self.prefix)[0]
+        if not shutil.which(program):
+            return f"{program} is not installed"
+        try:
+            done = subprocess.run(self.probe or self.argv(["/usr/bin/true"]), capture_output=True,
+                                  text=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:
+            return "it does not end"
+        if done.returncode == 0:
+            return None
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no word of why"]
+        errors = [line for line in said if "error" in line.lower()] or said[-1:]
+        return f"{errors[0].strip()} (exit code {done.returncode})"
+
+
+def bpftrace(script):
+    # -c takes the command as one string
+    return ["sh", "-c", 'exec bpftrace -o /dev/null -e "$0" -c "$*"', script]
+
+
+def empty(events):
+    return [os.path.join(OUT, "empty"), os.path.join(OUT, "empty.bpf.o"), events]
+
+
+def dwell(*options):
+    return [DWELL, "run", "-q", *options, "-o", "/dev/null", "--"]
+
+
+NONE = Tool("no tool", [])
+EMPTY_SCHED = Tool("empty programs", empty(SCHED))
+EMPTY_CALLS = Tool("empty program", empty("sys_exit"))
+EMPTY_ALL = Tool("empty programs", empty(EVERY))
+LEDGER = Tool("dwell --probes ledger", dwell("--probes", "ledger"))
+DWELL_RUN = Tool("dwell", dwell())
+
+BPFTRACE_SWITCH = Tool("bpftrace, sched_switch", bpftrace(BT_SWITCH), probe=[])
+BPFTRACE_CALLS = Tool("bpftrace, sys_exit", bpftrace(BT_CALLS), probe=[])
+STRACE = Tool("strace -f -c", ["strace", "-f", "-c", "-o", "/dev/null"], slow=20, probe=[])
+PERF_TRACE = Tool("perf trace -s", ["perf", "trace", "-s", "-o", "/dev/null", "--"], slow=10,
+                  probe=[])
+PERF_SCHED = Tool("perf sched record",
+                  ["perf", "sched", "record", "-o", os.path.join(OUT, "perf.data"), "--"],
+                  probe=[])
+PEERS = [BPFTRACE_SWITCH, BPFTRACE_CALLS, STRACE, PERF_TRACE, PERF_SCHED]
+
+# Attached to what runs, by duration. Debian's bcc compiles against kernel headers.
+BCC = [Tool("offcputime-bpfcc", [], probe=["offcputime-bpfcc", "-f", "1"]),
+       Tool("syscount-bpfcc", [], probe=["syscount-bpfcc", "-d", "1"])]
