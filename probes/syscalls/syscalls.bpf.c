@@ -100,30 +100,37 @@ static __noinline int rare_refused(const struct rare_key *key, __u64 n)
 	return 0;
 }
 
-static __noinline int rare_add(const struct rare_key *key, __u64 n)
+/* Functions that are not static are checked once by the verifier, not at each call. */
+__noinline int rare_add(const struct rare_key *wanted, __u64 n)
 {
-	__u64 *v = bpf_map_lookup_elem(&syscalls_rare, key);
+	struct rare_key key; /* before 6.2 a map's key must be on the stack */
+	__u64 *v;
 
+	if (!wanted)
+		return 0;
+	key = *wanted;
+	v = bpf_map_lookup_elem(&syscalls_rare, &key);
 	if (!v) {
 		__u64 zero = 0;
 
-		bpf_map_update_elem(&syscalls_rare, key, &zero, BPF_NOEXIST);
-		v = bpf_map_lookup_elem(&syscalls_rare, key);
+		bpf_map_update_elem(&syscalls_rare, &key, &zero, BPF_NOEXIST);
+		v = bpf_map_lookup_elem(&syscalls_rare, &key);
 	}
 	if (!v)
-		return rare_refused(key, n);
+		return rare_refused(&key, n);
 	__sync_fetch_and_add(v, n);
 	return 0;
 }
 
 /* First use of a slot (count 1): list it. Its 2^32nd (count 0): carry, so that 0 means unused. */
-static __noinline int count_first(struct syscalls_thread *c, __u32 slot, __u32 proc_id)
+__noinline int count_first(struct syscalls_thread *c, __u32 slot, __u32 proc_id)
 {
 	struct rare_key key = { .proc_id = proc_id, .nr = slot_call(slot) };
-	__u32 n = c->nused;
+	__u32 n;
 
-	if (slot >= CALL_SLOTS)
+	if (!c || slot >= CALL_SLOTS)
 		return 0;
+	n = c->nused;
 	if (!c->counts[slot]) {
 		c->counts[slot] = 1;
 		return rare_add(&key, 0xffffffff);
@@ -134,11 +141,14 @@ static __noinline int count_first(struct syscalls_thread *c, __u32 slot, __u32 p
 	return 0;
 }
 
-static __noinline int count_error(struct syscalls_thread *c, __u32 slot, __u32 err, __u32 proc_id)
+__noinline int count_error(struct syscalls_thread *c, __u32 slot, __u32 err, __u32 proc_id)
 {
 	struct rare_key key = { .proc_id = proc_id, .nr = slot_call(slot), .err = err };
-	__u32 n = c->nerrors;
+	__u32 n;
 
+	if (!c)
+		return 0;
+	n = c->nerrors;
 	for (__u32 i = 0; i < CALL_ERRORS && i < n; i++) {
 		struct call_error *e = &c->errors[i];
 
@@ -417,13 +427,19 @@ static __always_inline bool send_whole(const struct target *t, const struct sysc
 	return true;
 }
 
-/* The ring is full: into the tree's totals, by call, errors without their names. */
-static __noinline int spill_thread(const struct syscalls_thread *c, __u32 thread_id, __u32 proc_id)
+static long spill_count(__u32 slot, const struct syscalls_thread **c)
 {
-	for (__u32 slot = 0; slot < CALL_SLOTS; slot++) {
-		if (c->counts[slot])
-			spill_add(slot, c->counts[slot], 0);
-	}
+	if (slot < CALL_SLOTS && (*c)->counts[slot])
+		spill_add(slot, (*c)->counts[slot], 0);
+	return 0;
+}
+
+/* The ring is full: into the tree's totals, by call, errors without their names. */
+__noinline int spill_thread(const struct syscalls_thread *c, __u32 thread_id, __u32 proc_id)
+{
+	if (!c)
+		return 0;
+	bpf_loop(CALL_SLOTS, spill_count, &c, 0);
 	for (__u32 i = 0; i < CALL_ERRORS && i < c->nerrors; i++)
 		spill_add(c->errors[i].slot, 0, c->errors[i].count);
 	counter_add(COUNTER_SPILLED_SYSCALLS);
