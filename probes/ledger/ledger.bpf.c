@@ -136,7 +136,7 @@ __noinline int hist_take(void)
 
 static __always_inline void hist_add(struct ledger_thread *l, __u32 state, __u64 ns)
 {
-	__u32 block = l->hist[state];
+	__u32 block = l->hist[state], bucket = hist_bucket(ns) & (HIST_BUCKETS - 1);
 	struct hist_block *h;
 
 	if (block == HIST_UNASKED)
@@ -147,9 +147,9 @@ static __always_inline void hist_add(struct ledger_thread *l, __u32 state, __u64
 	if (!h)
 		return;
 	if (block < LEDGER_STATES)
-		__sync_fetch_and_add(&h->buckets[hist_bucket(ns) & (HIST_BUCKETS - 1)], 1);
+		__sync_fetch_and_add(&h->buckets[bucket], 1);
 	else
-		h->buckets[hist_bucket(ns) & (HIST_BUCKETS - 1)]++;
+		h->buckets[bucket]++;
 }
 
 /* ---- the state machine ---- */
@@ -367,8 +367,35 @@ int BPF_PROG(ledger_newtask, struct task_struct *task)
 	return 0;
 }
 
+struct spilling {
+	struct ledger_thread *from;
+	struct ledger_spill *to;
+};
+
+static long spill_state(__u32 i, struct spilling *p)
+{
+	struct ledger_thread *l = p->from;
+	struct ledger_spill *s = p->to;
+	__u32 tag;
+
+	if (i >= LEDGER_STATES)
+		return 1;
+	tag = l->hist[i];
+	__sync_fetch_and_add(&s->states[i].ns, l->states[i].ns);
+	__sync_fetch_and_add(&s->states[i].count, l->states[i].count);
+	if (l->states[i].max_ns > s->states[i].max_ns)
+		s->states[i].max_ns = l->states[i].max_ns;
+	if (tag >= HIST_UNASKED)
+		return 0;
+	tag |= i << 24;
+	if (bpf_map_push_elem(&ledger_spilled_hists, &tag, 0))
+		counter_add(COUNTER_LOST_HIST);
+	return 0;
+}
+
 __noinline int spill(struct ledger_thread *l, __u64 now)
 {
+	struct spilling spilling = { .from = l };
 	struct ledger_spill *s;
 	__u32 zero = 0;
 
@@ -381,19 +408,8 @@ __noinline int spill(struct ledger_thread *l, __u64 now)
 						     l->who.born_ns : l->who.start_ns));
 	__sync_fetch_and_add(&s->switches, l->switches);
 	__sync_fetch_and_add(&s->voluntary, l->voluntary);
-	for (int i = 0; i < LEDGER_STATES; i++) {
-		__u32 tag = l->hist[i];
-
-		__sync_fetch_and_add(&s->states[i].ns, l->states[i].ns);
-		__sync_fetch_and_add(&s->states[i].count, l->states[i].count);
-		if (l->states[i].max_ns > s->states[i].max_ns)
-			s->states[i].max_ns = l->states[i].max_ns;
-		if (tag >= HIST_UNASKED)
-			continue;
-		tag |= (__u32)i << 24;
-		if (bpf_map_push_elem(&ledger_spilled_hists, &tag, 0))
-			counter_add(COUNTER_LOST_HIST);
-	}
+	spilling.to = s;
+	bpf_loop(LEDGER_STATES, spill_state, &spilling, 0);
 	for (int i = 0; i < LEDGER_OBJECTS; i++)
 		object_flush(&l->objects[i]);
 	return 0;
@@ -522,10 +538,11 @@ __noinline int account_send(struct ledger_thread *l, __u64 now)
 	return bpf_ringbuf_output(&events, b, size, event_wake_flags()) ? -1 : 0;
 }
 
-/* The last switch away: nothing of this thread is ever charged again. */
-static __always_inline void account_close(struct ledger_thread *l, struct task_struct *task,
-					  __u64 now)
+/* The last switch away, still current: nothing of this thread is ever charged again. */
+__noinline int account_close(struct ledger_thread *l, __u64 now)
 {
+	if (!l)
+		return 0;
 	move(l, STATE_ON_CPU, STATE_OTHER, now);
 	l->switches++;
 	l->voluntary++;
@@ -533,7 +550,8 @@ static __always_inline void account_close(struct ledger_thread *l, struct task_s
 	counter_add(COUNTER_THREADS_ENDED);
 	if (account_send(l, now))
 		spill(l, now);
-	task_map_delete(&ledger_threads, task);
+	task_map_delete(&ledger_threads, bpf_get_current_task_btf());
+	return 0;
 }
 
 /* ---- the scheduler ---- */
@@ -544,7 +562,7 @@ static __always_inline void switch_out(struct ledger_thread *l, struct task_stru
 	__u32 ts = task->__state, to;
 
 	if (ts & TASK_DEAD) {
-		account_close(l, task, now);
+		account_close(l, now);
 		return;
 	}
 	if (preempt || ts == TASK_RUNNING) {
