@@ -18,11 +18,13 @@ const volatile __s64 preempt_count_delta SEC(".rodata.irq") = 0;
 static __always_inline bool in_interrupt(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct cfs_rq *queue;
 	struct upid *count; /* any struct that starts with an int */
 
 	if (!preempt_count_delta)
 		return false;
-	count = (void *)task->se.cfs_rq->rq + preempt_count_delta;
+	queue = KREAD_KNOWN(task, se.cfs_rq);
+	count = (void *)KREAD_KNOWN(queue, rq) + preempt_count_delta;
 	return KREAD(count, nr) & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_SERVING);
 }
 

@@ -35,15 +35,16 @@ struct {
 
 static __always_inline struct file *file_of_fd(struct task_struct *task, __u32 fd)
 {
+	struct files_struct *files = KREAD_KNOWN(task, files);
 	struct fdtable *table;
 	struct pt_regs *slot; /* any struct that starts with a number as wide as a pointer */
 
-	if (!task->files)
+	if (!files)
 		return NULL;
-	table = task->files->fdt;
-	if (fd >= table->max_fds)
+	table = KREAD_KNOWN(files, fdt);
+	if (fd >= KREAD_KNOWN(table, max_fds))
 		return NULL;
-	slot = (void *)(table->fd + fd);
+	slot = (void *)(KREAD_KNOWN(table, fd) + fd);
 	return (struct file *)KREAD(slot, r15);
 }
 

@@ -462,7 +462,7 @@ static __always_inline int end_thread(void)
 	if (!c || c->done)
 		return 0;
 	c->done = 1;
-	flags = task->signal->live.counter ? 0 : FINAL_GROUP_DEAD;
+	flags = BPF_CORE_READ(task, signal, live.counter) ? 0 : FINAL_GROUP_DEAD;
 	if (c->nused <= CALLS_USED && c->nerrors <= CALL_ERRORS_SHORT)
 		sent = send_short(t, c, flags);
 	else
