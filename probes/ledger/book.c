@@ -152,7 +152,7 @@ void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_fi
 {
 	struct process *p = tree_process(tree, &f->thread.who);
 	struct ledger_process *lp = process_part(b, p);
-	const uint32_t (*blocks)[HIST_BUCKETS] = (const uint32_t (*)[HIST_BUCKETS])b->blocks;
+	const uint32_t(*blocks)[HIST_BUCKETS] = (const uint32_t(*)[HIST_BUCKETS])b->blocks;
 	struct command_entry *c = book_command(b, p->comm);
 	struct ledger_sum one = { 0 };
 

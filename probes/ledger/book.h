@@ -23,19 +23,20 @@ struct command_entry {
 
 /* A process's own part of its row in the tree (struct process.ledger). */
 struct ledger_process {
-	struct ledger_sum *sum;		/* its dead threads; NULL once done */
-	struct account *done;		/* when it is dead: the account, a tenth of the sum's size */
-	struct thread_row *threads;	/* dead threads, at most what THREADS_KEPT leaves; none when
-					 * there was but one, whose account is the process's */
+	struct ledger_sum *sum; /* its dead threads; NULL once done */
+	struct account *done;   /* when it is dead: the account, a tenth of the sum's size */
+	/* dead threads, at most what THREADS_KEPT leaves; none when there was but one, whose
+	 * account is the process's */
+	struct thread_row *threads;
 	size_t nthreads;
 	uint32_t threads_cut;
-	size_t *threads_held;		/* the book's count, given back when the row is forgotten */
+	size_t *threads_held; /* the book's count, given back when the row is forgotten */
 };
 
 /* One comparison with what the kernel counted, over threads. */
 struct check {
 	uint64_t ours, kernel, checked, broken;
-	uint64_t bound, more;		/* sums of what the threads were allowed */
+	uint64_t bound, more; /* sums of what the threads were allowed */
 	int64_t worst;
 };
 
@@ -52,16 +53,16 @@ struct checks {
 
 struct ledger_book {
 	uint64_t switch_ns;
-	uint32_t (*blocks)[HIST_BUCKETS];	/* mapped ledger_hists */
+	uint32_t (*blocks)[HIST_BUCKETS]; /* mapped ledger_hists */
 	uint32_t nblocks;
 	int free_fd;
-	struct ledger_sum tree;			/* every ended thread */
+	struct ledger_sum tree; /* every ended thread */
 	struct command_entry *commands;
 	struct ledger_spill spill;
 	struct rows *rows;
 	size_t threads_held;
-	struct checks checks;			/* of the ended threads */
-	struct ledger_final *live;		/* of the report being made */
+	struct checks checks;      /* of the ended threads */
+	struct ledger_final *live; /* of the report being made */
 	size_t nlive, live_room;
 };
 

@@ -12,15 +12,15 @@
 struct draft {
 	uint32_t proc_id;
 	struct process *process;
-	struct ledger_sum sum;		/* living threads only */
-	struct thread_row *threads;	/* of the report */
+	struct ledger_sum sum;      /* living threads only */
+	struct thread_row *threads; /* of the report */
 	size_t nthreads, room;
 	UT_hash_handle hh;
 };
 
 static const uint32_t (*blocks_of(const struct ledger_book *b))[HIST_BUCKETS]
 {
-	return (const uint32_t (*)[HIST_BUCKETS])b->blocks;
+	return (const uint32_t(*)[HIST_BUCKETS])b->blocks;
 }
 
 static struct draft *draft_of(struct draft **table, struct process *p)
@@ -98,7 +98,7 @@ static void fill_threads(struct report *r, const struct ledger_process *lp, cons
 		memcpy(row->threads + dead, d->threads, live * sizeof(*row->threads));
 	row->nthreads = dead + live;
 	row->threads_cut = lp ? lp->threads_cut : 0;
-	if (!row->nthreads && !row->threads_cut && !row->alive) {	/* its one thread: all of it */
+	if (!row->nthreads && !row->threads_cut && !row->alive) { /* its one thread: all of it */
 		struct thread_row *t = &row->threads[row->nthreads++];
 
 		t->tid = row->pid;

@@ -13,7 +13,7 @@
 static const struct {
 	enum ledger_state state;
 	enum cause_where where;
-	const char *calls;	/* names, separated by blanks */
+	const char *calls; /* names, separated by blanks */
 } rules[] = {
 	{ CAUSE_BY_FILE, WHERE_FD0,
 	  "read write pread64 pwrite64 readv writev preadv pwritev preadv2 pwritev2 sendfile "
@@ -22,8 +22,7 @@ static const struct {
 	  "fsync fdatasync sync_file_range syncfs getdents getdents64 fallocate ftruncate "
 	  "ftruncate64 readahead fadvise64 fadvise64_64" },
 	{ STATE_DISK, WHERE_NONE, "sync msync io_getevents io_pgetevents io_submit" },
-	{ STATE_FUTEX, WHERE_FUTEX,
-	  "futex futex_waitv futex_wait futex_requeue futex_time64" },
+	{ STATE_FUTEX, WHERE_FUTEX, "futex futex_waitv futex_wait futex_requeue futex_time64" },
 	{ STATE_SOCKET, WHERE_FD0,
 	  "accept accept4 connect recvfrom recvmsg recvmmsg recvmmsg_time64 sendto sendmsg "
 	  "sendmmsg recv send shutdown" },
@@ -70,7 +69,8 @@ static void fill(struct cause table[CAUSE_CALLS], int (*number)(const char *name
 				name[len] = '\0';
 				nr = number(name);
 				if (nr >= 0 && nr < CAUSE_CALLS)
-					table[nr] = (struct cause){ rules[r].state, rules[r].where };
+					table[nr] =
+						(struct cause){ rules[r].state, rules[r].where };
 			}
 			at += len + strspn(at + len, " ");
 		}

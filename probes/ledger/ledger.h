@@ -11,9 +11,9 @@
 
 enum ledger_state {
 	STATE_ON_CPU,
-	STATE_RUNQUEUE,		/* woken or new, waiting for a CPU */
-	STATE_PREEMPTED,	/* was running, still could */
-	STATE_BLOCKED,		/* from here on: blocked, by cause */
+	STATE_RUNQUEUE,  /* woken or new, waiting for a CPU */
+	STATE_PREEMPTED, /* was running, still could */
+	STATE_BLOCKED,   /* from here on: blocked, by cause */
 	STATE_DISK = STATE_BLOCKED,
 	STATE_PAGE_FAULT,
 	STATE_FUTEX,
@@ -42,20 +42,20 @@ struct ledger_stat {
 /* What a blocked thread waits on: kind says how to read a and b. */
 enum object_kind {
 	OBJECT_NONE,
-	OBJECT_FUTEX,		/* a: user address */
-	OBJECT_FILE,		/* a: inode number, b: device (kernel dev_t) */
-	OBJECT_PIPE,		/* a: inode number */
-	OBJECT_SOCKET,		/* a: socket cookie (address of struct sock) */
-	OBJECT_TTY,		/* a: inode number, b: rdev */
-	OBJECT_KLOCK,		/* a: kernel address of the lock */
+	OBJECT_FUTEX,  /* a: user address */
+	OBJECT_FILE,   /* a: inode number, b: device (kernel dev_t) */
+	OBJECT_PIPE,   /* a: inode number */
+	OBJECT_SOCKET, /* a: socket cookie (address of struct sock) */
+	OBJECT_TTY,    /* a: inode number, b: rdev */
+	OBJECT_KLOCK,  /* a: kernel address of the lock */
 };
 
 struct object_key {
 	__u64 a;
 	__u32 b;
 	__u32 proc_id;
-	__u8 kind;		/* enum object_kind */
-	__u8 state;		/* enum ledger_state */
+	__u8 kind;  /* enum object_kind */
+	__u8 state; /* enum ledger_state */
 	__u16 pad;
 	__u32 pad2;
 };
@@ -64,26 +64,26 @@ struct object_key {
 
 /* Named once, when the object is first seen; the times live in the threads' records. */
 struct object_name {
-	__u16 family;		/* OBJECT_SOCKET: AF_* */
-	__u16 lport, rport;	/* host order */
-	__u16 protocol;		/* IPPROTO_* */
+	__u16 family;       /* OBJECT_SOCKET: AF_* */
+	__u16 lport, rport; /* host order */
+	__u16 protocol;     /* IPPROTO_* */
 	__u8 laddr[16], raddr[16];
-	__u32 len;		/* bytes of text used */
+	__u32 len; /* bytes of text used */
 	__u32 pad;
-	char text[OBJECT_NAME_LEN];	/* path components, leaf first, each ended by NUL */
+	char text[OBJECT_NAME_LEN]; /* path components, leaf first, each ended by NUL */
 };
 
 enum waker_kind {
 	WAKER_THREAD,
-	WAKER_TIMER,		/* hrtimer or timer wheel expiry */
-	WAKER_IRQ,		/* hard or soft interrupt: current was a bystander */
+	WAKER_TIMER, /* hrtimer or timer wheel expiry */
+	WAKER_IRQ,   /* hard or soft interrupt: current was a bystander */
 };
 
 struct waker_key {
 	__u32 sleeper_thread_id;
-	__u32 waker_tid;	/* global tid of the waking thread; 0 unless WAKER_THREAD */
+	__u32 waker_tid; /* global tid of the waking thread; 0 unless WAKER_THREAD */
 	__u8 state;
-	__u8 kind;		/* enum waker_kind */
+	__u8 kind; /* enum waker_kind */
 	__u16 pad;
 };
 
@@ -96,39 +96,39 @@ struct waker_stat {
 	struct waker_key key;
 	__u32 pad;
 	__u64 count;
-	__u64 ns;		/* time the sleeper had been blocked when it was woken */
+	__u64 ns; /* time the sleeper had been blocked when it was woken */
 };
 
-#define LEDGER_OBJECTS 4	/* most recent objects and wakers kept in the thread's own record */
+#define LEDGER_OBJECTS 4 /* most recent objects and wakers kept in the thread's own record */
 #define LEDGER_WAKERS 4
-#define HIST_NONE 0xffffffffU		/* no block to be had: the shared one is used */
-#define HIST_UNASKED 0xfffffffeU	/* state not met yet */
-#define RACE_NS 20000			/* a wake this short before the switch was for it */
+#define HIST_NONE 0xffffffffU    /* no block to be had: the shared one is used */
+#define HIST_UNASKED 0xfffffffeU /* state not met yet */
+#define RACE_NS 20000            /* a wake this short before the switch was for it */
 
 /* Account of one thread; the value of the task storage `ledger_threads`. */
 struct ledger_thread {
-	__u64 since_ns;		/* when the present state began */
-	__u64 woken_ns;		/* last wake that found the thread still on its CPU */
-	__u64 lock;		/* kernel lock being waited for, from contention_begin */
+	__u64 since_ns; /* when the present state began */
+	__u64 woken_ns; /* last wake that found the thread still on its CPU */
+	__u64 lock;     /* kernel lock being waited for, from contention_begin */
 	/*
 	 * Time on the runqueue of a CPU that was idle until this thread came. The kernel
 	 * charges it to the thread, from the enqueue on (seen: on 6.18 up to 5 us a wakeup
 	 * between two CPUs); here it is waiting for a CPU.
 	 */
 	__u64 idle_wake_ns;
-	__u64 base_exec_ns;	/* sum_exec_runtime when the account began */
-	__u64 base_switches;	/* nvcsw + nivcsw, ditto */
+	__u64 base_exec_ns;  /* sum_exec_runtime when the account began */
+	__u64 base_switches; /* nvcsw + nivcsw, ditto */
 	__u64 base_utime_ns, base_stime_ns;
-	__u64 switches;		/* times switched away, counted by us */
-	__u64 voluntary;	/* of those: blocked */
+	__u64 switches;  /* times switched away, counted by us */
+	__u64 voluntary; /* of those: blocked */
 	struct target who;
 	struct ledger_stat states[LEDGER_STATES];
-	__u32 hist[LEDGER_STATES];	/* index into ledger_hists, or HIST_NONE */
+	__u32 hist[LEDGER_STATES]; /* index into ledger_hists, or HIST_NONE */
 	__u32 state;
-	__u32 seq;		/* odd while being written */
-	__u32 object;		/* index into objects of the present block, + 1 */
-	__u32 victim, waker_victim;	/* slots to be given away next */
-	__u32 ended;		/* the last switch is past; a zombie keeps its record */
+	__u32 seq;                  /* odd while being written */
+	__u32 object;               /* index into objects of the present block, + 1 */
+	__u32 victim, waker_victim; /* slots to be given away next */
+	__u32 ended;                /* the last switch is past; a zombie keeps its record */
 	__u32 pad[2];
 	struct object_stat objects[LEDGER_OBJECTS];
 	struct waker_stat wakers[LEDGER_WAKERS];
@@ -142,7 +142,7 @@ struct ledger_spill {
 
 /* A waker that need not be a target; key: its global tid. */
 struct waker_name {
-	__u32 tid, pid;		/* as dwell sees them where it is a target, else global */
+	__u32 tid, pid; /* as dwell sees them where it is a target, else global */
 	char comm[COMM_LEN];
 };
 
@@ -159,10 +159,10 @@ struct ledger_other {
 struct ledger_final {
 	struct event_head head;
 	__u64 now_ns;
-	__u64 exec_ns;		/* se.sum_exec_runtime since base_exec_ns */
-	__u64 kernel_switches;	/* nvcsw + nivcsw since base_switches */
+	__u64 exec_ns;         /* se.sum_exec_runtime since base_exec_ns */
+	__u64 kernel_switches; /* nvcsw + nivcsw since base_switches */
 	__u64 utime_ns, stime_ns;
-	__u32 alive;		/* 1: from the iterator */
+	__u32 alive; /* 1: from the iterator */
 	__u32 pad;
 	char comm[COMM_LEN];
 	struct ledger_thread thread;
@@ -186,10 +186,9 @@ struct packed_state {
 	struct ledger_stat stat;
 };
 
-#define LEDGER_PACKED_MAX (sizeof(struct ledger_packed) +			\
-			   LEDGER_STATES * sizeof(struct packed_state) +	\
-			   LEDGER_OBJECTS * sizeof(struct object_stat) +	\
-			   LEDGER_WAKERS * sizeof(struct waker_stat))
+#define LEDGER_PACKED_MAX                                                                          \
+	(sizeof(struct ledger_packed) + LEDGER_STATES * sizeof(struct packed_state) +              \
+	 LEDGER_OBJECTS * sizeof(struct object_stat) + LEDGER_WAKERS * sizeof(struct waker_stat))
 
 _Static_assert(sizeof(struct packed_state) == 40, "struct packed_state has holes");
 _Static_assert(sizeof(struct ledger_packed) == 176, "struct ledger_packed has holes");

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-struct name_key {	/* object.bpf.h */
+struct name_key { /* object.bpf.h */
 	uint64_t a;
 	uint32_t b, kind;
 };
@@ -16,8 +16,8 @@ struct name_key {	/* object.bpf.h */
 const char *object_kind_name(int kind)
 {
 	static const char *const names[] = {
-		[OBJECT_NONE] = "none",	    [OBJECT_FUTEX] = "futex", [OBJECT_FILE] = "file",
-		[OBJECT_PIPE] = "pipe",	    [OBJECT_SOCKET] = "socket", [OBJECT_TTY] = "tty",
+		[OBJECT_NONE] = "none",         [OBJECT_FUTEX] = "futex",   [OBJECT_FILE] = "file",
+		[OBJECT_PIPE] = "pipe",         [OBJECT_SOCKET] = "socket", [OBJECT_TTY] = "tty",
 		[OBJECT_KLOCK] = "kernel_lock",
 	};
 
@@ -56,8 +56,9 @@ size_t object_path(const struct object_name *name, char *out, size_t size)
 
 static const char *inet_name(struct report *r, const struct object_name *n)
 {
-	const char *proto = n->protocol == IPPROTO_TCP ? "tcp" :
-			    n->protocol == IPPROTO_UDP ? "udp" : "ip";
+	const char *proto = n->protocol == IPPROTO_TCP   ? "tcp"
+			    : n->protocol == IPPROTO_UDP ? "udp"
+							 : "ip";
 	const char *v6 = n->family == AF_INET6 ? "6" : "";
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 

@@ -6,7 +6,7 @@
 #include "probe.h"
 #include "report.h"
 
-const char *object_kind_name(int kind);		/* enum object_kind: "futex", "file", … */
+const char *object_kind_name(int kind); /* enum object_kind: "futex", "file", … */
 /* "/var/lib/x", "tcp 127.0.0.1:5 -> 127.0.0.1:6379", "pipe:[123]"; lives as long as r. */
 const char *object_name_make(struct report *r, struct probe *p, const struct object_key *key);
 /* The path that the components of `name` (leaf first) make; for tests. */

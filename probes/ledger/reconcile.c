@@ -15,9 +15,15 @@ static void fill(struct reconcile_row *row, const char *name, const char *unit,
 		 const struct check *c, const char *bound)
 {
 	*row = (struct reconcile_row){
-		.name = name, .unit = unit, .bound = bound,
-		.ours = c->ours, .kernel = c->kernel, .difference = (int64_t)(c->ours - c->kernel),
-		.checked = c->checked, .broken = c->broken, .worst = c->worst,
+		.name = name,
+		.unit = unit,
+		.bound = bound,
+		.ours = c->ours,
+		.kernel = c->kernel,
+		.difference = (int64_t)(c->ours - c->kernel),
+		.checked = c->checked,
+		.broken = c->broken,
+		.worst = c->worst,
 	};
 	row->percent = percent(row->difference, row->kernel);
 	row->ok = !c->broken;
@@ -44,8 +50,12 @@ static void fill_births(struct reconcile_row *row, const struct ledger_book *b,
 	uint64_t told = b->tree.threads + b->spill.threads + b->nlive;
 
 	*row = (struct reconcile_row){
-		.name = "births", .unit = "count", .ours = told, .kernel = born,
-		.difference = (int64_t)(told - born), .checked = born,
+		.name = "births",
+		.unit = "count",
+		.ours = told,
+		.kernel = born,
+		.difference = (int64_t)(told - born),
+		.checked = born,
 		.bound = "threads ended or living = threads born",
 	};
 	row->percent = percent(row->difference, born);

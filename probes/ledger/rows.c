@@ -33,7 +33,7 @@ struct rows {
 	struct object_entry *objects;
 	struct waker_entry *wakers;
 	struct ident *idents;
-	struct ledger_other other;	/* what found no entry */
+	struct ledger_other other; /* what found no entry */
 };
 
 struct rows *rows_new(void)
@@ -260,9 +260,14 @@ static void report_objects(struct gather *g, struct probe *p, const struct tree 
 	if (!g->other.objects.count)
 		return;
 	row = &l->objects[l->nobjects++];
-	*row = (struct object_row){ .state = STATE_OTHER, .kind = "other", .name = "other",
-				    .ns = g->other.objects.ns, .count = g->other.objects.count,
-				    .max_ns = g->other.objects.max_ns };
+	*row = (struct object_row){
+		.state = STATE_OTHER,
+		.kind = "other",
+		.name = "other",
+		.ns = g->other.objects.ns,
+		.count = g->other.objects.count,
+		.max_ns = g->other.objects.max_ns,
+	};
 }
 
 static const char *const waker_names[] = { "thread", "timer", "interrupt" };
@@ -311,8 +316,10 @@ static void report_wakers(struct gather *g, struct probe *p, const struct rows *
 	}
 	if (g->other.wakers.count)
 		l->wakers[l->nwakers++] = (struct waker_row){
-			.state = STATE_OTHER, .waker = "other",
-			.count = g->other.wakers.count, .ns = g->other.wakers.ns,
+			.state = STATE_OTHER,
+			.waker = "other",
+			.count = g->other.wakers.count,
+			.ns = g->other.wakers.ns,
 		};
 }
 

@@ -5,7 +5,7 @@
 
 #include "ledger.h"
 
-extern const char *const ledger_state_names[LEDGER_STATES];	/* "on_cpu" */
-extern const char *const ledger_state_help[LEDGER_STATES];	/* one line, lower case, no full stop */
+extern const char *const ledger_state_names[LEDGER_STATES]; /* "on_cpu" */
+extern const char *const ledger_state_help[LEDGER_STATES];  /* one line, lower case, no full stop */
 
 #endif

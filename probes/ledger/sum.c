@@ -96,8 +96,12 @@ void sum_add_account(struct ledger_sum *sum, const struct account *a)
 	sum->voluntary += a->voluntary;
 	for (int i = 0; i < LEDGER_STATES; i++) {
 		const struct wait_stat *w = &a->states[i];
-		struct ledger_stat s = { .ns = w->ns, .count = w->count, .max_ns = w->max_ns,
-					 .min_ns = w->min_ns };
+		struct ledger_stat s = {
+			.ns = w->ns,
+			.count = w->count,
+			.max_ns = w->max_ns,
+			.min_ns = w->min_ns,
+		};
 
 		stat_merge(&sum->states[i], &s);
 		sum->untold[i] += w->count;

@@ -19,8 +19,8 @@ struct ledger_sum {
 	uint64_t utime_ns, stime_ns;
 	uint64_t switches, voluntary;
 	struct ledger_stat states[LEDGER_STATES];
-	uint64_t *hist[LEDGER_STATES];	/* HIST_BUCKETS each, or NULL */
-	uint64_t untold[LEDGER_STATES];	/* intervals counted in the shared blocks: no percentiles */
+	uint64_t *hist[LEDGER_STATES];  /* HIST_BUCKETS each, or NULL */
+	uint64_t untold[LEDGER_STATES]; /* intervals counted in the shared blocks: no percentiles */
 };
 
 void stat_merge(struct ledger_stat *to, const struct ledger_stat *from);
@@ -38,7 +38,7 @@ void sum_account(const struct ledger_sum *sum, struct account *a);
 void sum_add_account(struct ledger_sum *sum, const struct account *a);
 /* Deep copy; the copy is the caller's. */
 struct ledger_sum *sum_clone(const struct ledger_sum *sum);
-void sum_clear(struct ledger_sum *sum);		/* frees histograms, zeroes the rest */
+void sum_clear(struct ledger_sum *sum); /* frees histograms, zeroes the rest */
 /* The value below which `q` of the counts lie: its bucket's middle, within min and max. */
 uint64_t hist_quantile(const uint64_t *buckets, double q, uint64_t min_ns, uint64_t max_ns);
 

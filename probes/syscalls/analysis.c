@@ -7,8 +7,8 @@
 #include "names.h"
 
 #define MIN_SECONDS 0.1
-#define LEDGER_SHARE 0.5	/* of the busy time */
-#define BUSY_SHARE 0.5		/* of the wall time */
+#define LEDGER_SHARE 0.5 /* of the busy time */
+#define BUSY_SHARE 0.5   /* of the wall time */
 
 enum behavior {
 	BEHAVIOR_UNKNOWN,
@@ -26,6 +26,7 @@ struct profile {
 	const char *hints[4];
 };
 
+/* clang-format off */
 static const struct profile profiles[] = {
 	[BEHAVIOR_UNKNOWN] = { "unknown", "unknown", 0.0, { NULL } },
 	[BEHAVIOR_IO] = { "io_bound", "file_io_intensive", 0.8, {
@@ -48,17 +49,18 @@ static const struct profile profiles[] = {
 		"look at each process by itself: one of them may stand out",
 		"measure the phases of the run apart" } },
 };
+/* clang-format on */
 
 /* What the rules look at. */
 struct evidence {
 	double total, seconds, rate;
-	double io, memory, network, process;	/* shares of the calls */
-	double cpu_percent;			/* of one CPU; below 0: not known */
+	double io, memory, network, process; /* shares of the calls */
+	double cpu_percent;                  /* of one CPU; below 0: not known */
 };
 
-static uint64_t class_count(const struct syscall_table *t, enum syscall_class class)
+static uint64_t class_count(const struct syscall_table *t, enum syscall_class c)
 {
-	return (size_t)class < t->nclasses ? t->classes[class].count : 0;
+	return (size_t)c < t->nclasses ? t->classes[c].count : 0;
 }
 
 static struct evidence gather(const struct report *r)
@@ -71,8 +73,8 @@ static struct evidence gather(const struct report *r)
 	};
 
 	if (r->ledger.present && r->wall_ns)
-		e.cpu_percent = 100.0 * (double)r->ledger.tree.states[STATE_ON_CPU].ns /
-				(double)r->wall_ns;
+		e.cpu_percent =
+			100.0 * (double)r->ledger.tree.states[STATE_ON_CPU].ns / (double)r->wall_ns;
 	if (e.total < 1 || e.seconds < MIN_SECONDS)
 		return e;
 	e.rate = e.total / e.seconds;
@@ -86,8 +88,10 @@ static struct evidence gather(const struct report *r)
 static enum behavior by_mix(struct report *r, const struct evidence *e, const char **rule)
 {
 	if (e->io > 0.6 && e->rate > 100) {
-		*rule = report_printf(r, "file_io is %.0f %% of the calls (above 60 %%) at %.0f/s "
-				      "(above 100/s)", 100 * e->io, e->rate);
+		*rule = report_printf(r,
+				      "file_io is %.0f %% of the calls (above 60 %%) at %.0f/s "
+				      "(above 100/s)",
+				      100 * e->io, e->rate);
 		return BEHAVIOR_IO;
 	}
 	if (e->network > 0.4) {
@@ -101,26 +105,30 @@ static enum behavior by_mix(struct report *r, const struct evidence *e, const ch
 		return BEHAVIOR_MEMORY;
 	}
 	if (e->rate < 50 && e->cpu_percent > 50) {
-		*rule = report_printf(r, "%.1f calls/s (below 50/s) at %.0f %% of a CPU (above 50 %%)",
+		*rule = report_printf(r,
+				      "%.1f calls/s (below 50/s) at %.0f %% of a CPU (above 50 %%)",
 				      e->rate, e->cpu_percent);
 		return BEHAVIOR_CPU;
 	}
 	if (e->io > 0.2 && e->memory > 0.1) {
-		*rule = report_printf(r, "file_io is %.0f %% of the calls (above 20 %%), memory %.0f %% "
-				      "(above 10 %%)", 100 * e->io, 100 * e->memory);
+		*rule = report_printf(r,
+				      "file_io is %.0f %% of the calls (above 20 %%), "
+				      "memory %.0f %% (above 10 %%)",
+				      100 * e->io, 100 * e->memory);
 		return BEHAVIOR_MIXED;
 	}
-	*rule = report_printf(r, "no rule holds: file_io %.0f %%, network %.0f %%, memory %.0f %% "
-			      "of the calls at %.0f/s", 100 * e->io, 100 * e->network,
-			      100 * e->memory, e->rate);
+	*rule = report_printf(r,
+			      "no rule holds: file_io %.0f %%, network %.0f %%, memory %.0f %% "
+			      "of the calls at %.0f/s",
+			      100 * e->io, 100 * e->network, 100 * e->memory, e->rate);
 	return BEHAVIOR_UNKNOWN;
 }
 
 /* BEHAVIOR_UNKNOWN: the ledger names no class. */
 static enum behavior by_ledger(struct report *r, const char **rule)
 {
-	static const enum ledger_state idle[] = { STATE_POLL, STATE_SLEEP, STATE_SIGNAL, STATE_TTY,
-						  STATE_STOPPED, STATE_CHILD };
+	static const enum ledger_state idle[] = { STATE_POLL, STATE_SLEEP,   STATE_SIGNAL,
+						  STATE_TTY,  STATE_STOPPED, STATE_CHILD };
 	const struct wait_stat *s = r->ledger.tree.states;
 	double busy = 0, cpu, storage, network;
 
@@ -134,17 +142,22 @@ static enum behavior by_ledger(struct report *r, const char **rule)
 	storage = (double)(s[STATE_DISK].ns + s[STATE_PAGE_FAULT].ns) / busy;
 	network = (double)s[STATE_SOCKET].ns / busy;
 	if (cpu > LEDGER_SHARE) {
-		*rule = report_printf(r, "on a CPU or waiting for one %.0f %% of the busy time "
-				      "(above 50 %%)", 100 * cpu);
+		*rule = report_printf(r,
+				      "on a CPU or waiting for one %.0f %% of the busy time "
+				      "(above 50 %%)",
+				      100 * cpu);
 		return BEHAVIOR_CPU;
 	}
 	if (storage > LEDGER_SHARE) {
-		*rule = report_printf(r, "blocked on disk and page faults %.0f %% of the busy time "
-				      "(above 50 %%)", 100 * storage);
+		*rule = report_printf(r,
+				      "blocked on disk and page faults %.0f %% of the busy time "
+				      "(above 50 %%)",
+				      100 * storage);
 		return BEHAVIOR_IO;
 	}
 	if (network > LEDGER_SHARE) {
-		*rule = report_printf(r, "blocked on sockets %.0f %% of the busy time (above 50 %%)",
+		*rule = report_printf(r,
+				      "blocked on sockets %.0f %% of the busy time (above 50 %%)",
 				      100 * network);
 		return BEHAVIOR_NETWORK;
 	}
@@ -163,8 +176,8 @@ static enum behavior decide(struct report *r, const struct evidence *e)
 	if (ledger == BEHAVIOR_UNKNOWN)
 		return mix;
 	if (ledger == mix) {
-		a->rule = report_printf(r, "%s: %s; the ledger agrees: %s",
-					profiles[mix].behavior, a->rule, rule);
+		a->rule = report_printf(r, "%s: %s; the ledger agrees: %s", profiles[mix].behavior,
+					a->rule, rule);
 		return mix;
 	}
 	a->rule = report_printf(r, "%s: %s; the mix of calls alone says %s: %s",
@@ -204,15 +217,16 @@ void analysis_make(struct report *r)
 	a->decided_by = "syscalls";
 	if (e.total < 1 || e.seconds < MIN_SECONDS) {
 		a->workload_type = "insufficient_data";
-		a->rule = report_printf(r, "%.0f calls in %.3f s: no verdict below 1 call or %.1f s",
-					e.total, e.seconds, MIN_SECONDS);
+		a->rule =
+			report_printf(r, "%.0f calls in %.3f s: no verdict below 1 call or %.1f s",
+				      e.total, e.seconds, MIN_SECONDS);
 		return;
 	}
 	a->syscall_rate_per_sec = e.rate;
 	a->io_intensity = e.io;
 	a->memory_intensity = e.memory;
 	a->network_intensity = e.network;
-	a->cpu_intensity = e.process;	/* denet's measure: the share of process calls */
+	a->cpu_intensity = e.process; /* denet's measure: the share of process calls */
 	find_indicators(r, &e);
 	p = &profiles[decide(r, &e)];
 	a->behavior = p->behavior;

@@ -32,6 +32,7 @@ struct class_row {
 #define OTHER CLASS_OTHER
 
 /* Sorted by name in byte order, for bsearch(); tests/unit/syscalls_names_test.c checks. */
+/* clang-format off */
 static const struct class_row class_rows[] = {
 	{ "_llseek", FILE_IO }, { "_newselect", FILE_IO }, { "_sysctl", SYSTEM },
 	{ "accept", NETWORK }, { "accept4", NETWORK }, { "access", FILE_IO }, { "acct", SYSTEM },
@@ -205,6 +206,7 @@ static const char *const class_names[SYSCALL_CLASSES] = {
 	[CLASS_SYSTEM] = "system",
 	[CLASS_OTHER] = "other",
 };
+/* clang-format on */
 
 static int class_row_compare(const void *key, const void *row)
 {

@@ -82,11 +82,13 @@ int syscall_number(const char *name)
 const char *syscall_label(enum syscall_abi abi, uint32_t nr, char buf[static CALL_LABEL_LEN])
 {
 	const char *name = syscall_abi_name(abi, nr);
+	const char *prefix = abi == ABI_I386 ? "i386:" : "";
 
 	if (name)
 		return name;
-	snprintf(buf, CALL_LABEL_LEN, "%ssyscall_%u",
-		 abi == ABI_I386 ? "i386:" : abi == ABI_X32 ? "x32:" : "", nr);
+	if (abi == ABI_X32)
+		prefix = "x32:";
+	snprintf(buf, CALL_LABEL_LEN, "%ssyscall_%u", prefix, nr);
 	return buf;
 }
 

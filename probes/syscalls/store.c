@@ -115,8 +115,9 @@ static size_t short_rows(const struct syscalls_final_short *f, struct tally_row 
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < f->ncalls && i < CALLS_USED; i++)
-		rows[n++] = (struct tally_row){ tally_key(ABI_NATIVE, slot_call(f->calls[i].slot), 0),
-						f->calls[i].count };
+		rows[n++] =
+			(struct tally_row){ tally_key(ABI_NATIVE, slot_call(f->calls[i].slot), 0),
+					    f->calls[i].count };
 	for (uint32_t i = 0; i < f->nerrors && i < CALL_ERRORS_SHORT; i++)
 		rows[n++] = (struct tally_row){ error_key(&f->errors[i]), f->errors[i].count };
 	return n;
@@ -161,8 +162,9 @@ bool store_final(struct store *s, const struct event_head *head, size_t size)
 
 	if (size < (is_short ? sizeof(struct syscalls_final_short) : sizeof(struct syscalls_final)))
 		return false;
-	n = is_short ? short_rows((const void *)head, rows) :
-		       whole_rows(&((const struct syscalls_final *)(const void *)head)->thread, rows);
+	n = is_short ? short_rows((const void *)head, rows)
+		     : whole_rows(&((const struct syscalls_final *)(const void *)head)->thread,
+				  rows);
 	p = process_of(s, head->who.proc_id);
 	t = find_thread(s, head->who.thread_id);
 	for (size_t i = 0; i < n; i++)
@@ -230,8 +232,9 @@ bool store_rare(struct store *s, const struct rare_key *key, uint64_t n)
 void store_spill(struct store *s, uint32_t entry, const struct spill *sum)
 {
 	struct spill *seen = &s->spilled[entry];
-	uint32_t abi = entry < CALL_SLOTS ? ABI_NATIVE :
-		       entry == SPILL_URING ? ABI_URING : ABI_UNKNOWN;
+	uint32_t abi = entry < CALL_SLOTS     ? ABI_NATIVE
+		       : entry == SPILL_URING ? ABI_URING
+					      : ABI_UNKNOWN;
 	uint32_t nr = entry < CALL_SLOTS ? slot_call(entry) : UINT32_MAX;
 
 	tally_add(&s->tree, tally_key(abi, nr, 0), sum->calls - seen->calls);

@@ -28,8 +28,8 @@ struct calls_thread {
 
 struct calls_process {
 	uint32_t proc_id;
-	bool dead;			/* no thread of it will count again */
-	bool has_rare;			/* rows in the kernel's table */
+	bool dead;     /* no thread of it will count again */
+	bool has_rare; /* rows in the kernel's table */
 	struct tally calls;
 	UT_hash_handle hh;
 };
@@ -44,10 +44,10 @@ struct store {
 	struct tally tree;
 	struct calls_process *processes;
 	size_t nprocesses, max_processes;
-	uint64_t (*worth)(void *ctx, uint32_t proc_id);	/* of a dead one's row; NULL: its calls */
+	uint64_t (*worth)(void *ctx, uint32_t proc_id); /* of a dead one's row; NULL: its calls */
 	void *ctx;
-	uint64_t processes_cut;		/* folded into the tree, or never had a row */
-	struct calls_thread *threads;	/* living ones that were seen */
+	uint64_t processes_cut;       /* folded into the tree, or never had a row */
+	struct calls_thread *threads; /* living ones that were seen */
 	struct calls_rare *rare;
 	struct spill spilled[SPILL_ENTRIES];
 };

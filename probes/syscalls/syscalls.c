@@ -19,17 +19,17 @@
 extern const unsigned char syscalls_bpf_start[], syscalls_bpf_end[];
 extern const unsigned char syscalls_hash_bpf_start[], syscalls_hash_bpf_end[];
 
-#define HOOKS { "syscalls_exit", "syscalls_end" }
-#define HOOKS_TP { "syscalls_exit_tp", "syscalls_end_tp" }
+#define HOOKS "syscalls_exit", "syscalls_end"
+#define HOOKS_TP "syscalls_exit_tp", "syscalls_end_tp"
 #define URING "syscalls_uring_req", "syscalls_uring_sqe"
-#define EXTRA { "syscalls_enter", "syscalls_exec", URING }
-#define EXTRA_TP { "syscalls_enter_tp", "syscalls_exec", URING }
+#define EXTRA "syscalls_enter", "syscalls_exec", URING
+#define EXTRA_TP "syscalls_enter_tp", "syscalls_exec", URING
 
 static const struct source syscalls_sources[] = {
-	{ "tp_btf", HOOKS, EXTRA, false },
-	{ "raw_tp", HOOKS, EXTRA, true },
-	{ "tracepoint", HOOKS_TP, EXTRA_TP, false },
-	{ "tracepoint", HOOKS_TP, EXTRA_TP, true },
+	{ "tp_btf", { HOOKS }, { EXTRA }, false },
+	{ "raw_tp", { HOOKS }, { EXTRA }, true },
+	{ "tracepoint", { HOOKS_TP }, { EXTRA_TP }, false },
+	{ "tracepoint", { HOOKS_TP }, { EXTRA_TP }, true },
 	{ 0 },
 };
 
@@ -267,7 +267,7 @@ static int syscalls_snapshot(struct probe *p, struct report *r)
 
 	err = session_iterate(p, "syscalls_live", take_live, d);
 	if (!err)
-		err = read_rare(d);	/* after the threads: a carry never comes before its wrap */
+		err = read_rare(d); /* after the threads: a carry never comes before its wrap */
 	if (err)
 		return err;
 	read_spill(p, d);

@@ -5,7 +5,7 @@
 
 #include "shape.h"
 
-extern const struct shape syscalls_shape[];		/* summary.syscalls */
-extern const struct shape syscalls_tick_shape[];	/* tree.probes.syscalls: without processes */
+extern const struct shape syscalls_shape[];      /* summary.syscalls */
+extern const struct shape syscalls_tick_shape[]; /* tree.probes.syscalls: without processes */
 
 #endif

@@ -15,7 +15,7 @@ struct named {
 	const char *name;
 	uint64_t key;
 	uint64_t n;
-	uint32_t row;			/* of the table */
+	uint32_t row; /* of the table */
 };
 
 static const char *label_of(struct report *r, uint64_t key)
@@ -26,8 +26,8 @@ static const char *label_of(struct report *r, uint64_t key)
 
 	if (key_abi(key) == ABI_UNKNOWN || (key_abi(key) == ABI_URING && nr == UINT32_MAX))
 		return "other";
-	label = key_abi(key) == ABI_URING ? uring_label(nr, buf) :
-					    syscall_label(key_abi(key), nr, buf);
+	label = key_abi(key) == ABI_URING ? uring_label(nr, buf)
+					  : syscall_label(key_abi(key), nr, buf);
 	return label == buf ? report_printf(r, "%s", buf) : label;
 }
 
@@ -84,8 +84,9 @@ static size_t join_names(struct named *named, size_t n, struct call_row *rows)
 		if (!i || strcmp(named[i].name, named[i - 1].name)) {
 			rows[nrows++] = (struct call_row){
 				.name = named[i].name,
-				.nr = key_abi(named[i].key) == ABI_NATIVE ?
-					      (int)key_nr(named[i].key) : -1,
+				.nr = key_abi(named[i].key) == ABI_NATIVE
+					      ? (int)key_nr(named[i].key)
+					      : -1,
 			};
 		}
 		rows[nrows - 1].count += named[i].n;
@@ -121,7 +122,8 @@ static void each_error(const struct tally *t, const struct named *named, size_t 
 			continue;
 		if (fill)
 			add_error(&rows[call->row],
-				  key_err(key) == ERR_UNKNOWN ? 0 : (int)key_err(key), t->rows[i].n);
+				  key_err(key) == ERR_UNKNOWN ? 0 : (int)key_err(key),
+				  t->rows[i].n);
 		else
 			rows[call->row].nerrors++;
 	}

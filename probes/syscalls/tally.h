@@ -10,8 +10,8 @@
 
 #include "syscalls.h"
 
-#define ABI_UNKNOWN 15		/* calls known by number only in a table that was full */
-#define ERR_UNKNOWN 0xffff	/* errors, ditto */
+#define ABI_UNKNOWN 15     /* calls known by number only in a table that was full */
+#define ERR_UNKNOWN 0xffff /* errors, ditto */
 
 struct tally_row {
 	uint64_t key;
