@@ -17,7 +17,7 @@ static inline double clock_ns(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-#define PARTS 200	/* about a millisecond each: some fall between other load */
+#define PARTS 200 /* about a millisecond each: some fall between other load */
 
 struct fastest {
 	double ns, from;

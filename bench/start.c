@@ -16,7 +16,7 @@
 
 #include "clock.h"
 
-#define OUT_FD 9	/* tools redirect or close what they know: this they do not */
+#define OUT_FD 9 /* tools redirect or close what they know: this they do not */
 
 static int be_command(void)
 {

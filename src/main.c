@@ -13,6 +13,7 @@
 #include "options.h"
 #include "term.h"
 
+/* clang-format off */
 static int (*const commands[COMMANDS])(struct options *o) = {
 	[COMMAND_RUN] = cmd_run,
 	[COMMAND_ATTACH] = cmd_attach,
@@ -20,6 +21,7 @@ static int (*const commands[COMMANDS])(struct options *o) = {
 	[COMMAND_SCHEMA] = cmd_schema,
 	[COMMAND_DOCTOR] = cmd_doctor,
 };
+/* clang-format on */
 
 static void print_error(void)
 {

@@ -41,8 +41,8 @@ static int collect(const struct options *o, struct pid_list *targets)
 	if (!err && o->cgroup)
 		err = select_cgroup(targets, o->cgroup);
 	if (!err && !targets->n)
-		return o->name ? err_set(-ESRCH, "no process is called '%s'", o->name) :
-				 err_set(-ESRCH, "no process to attach to");
+		return o->name ? err_set(-ESRCH, "no process is called '%s'", o->name)
+			       : err_set(-ESRCH, "no process to attach to");
 	if (!err && !o->exclude_children)
 		err = select_descendants(targets);
 	return err;

@@ -16,7 +16,10 @@
 /* --- JSON --- */
 
 static const char *const level_names[] = {
-	[FACT_INFO] = "info", [FACT_OK] = "ok", [FACT_WARN] = "warn", [FACT_FAIL] = "fail",
+	[FACT_INFO] = "info",
+	[FACT_OK] = "ok",
+	[FACT_WARN] = "warn",
+	[FACT_FAIL] = "fail",
 };
 
 static json_t *level_json(const void *base)
@@ -47,7 +50,10 @@ static const char *probe_key(const void *row, size_t i)
 
 static const struct shape fact_shape[] = {
 	SHAPE_IS(STR, fact, value, UNIT_NONE, INFO, "what was found"),
-	{ .key = "level", .type = SHAPE_CUSTOM, .make = level_json, .schema = level_schema,
+	{ .key = "level",
+	  .type = SHAPE_CUSTOM,
+	  .make = level_json,
+	  .schema = level_schema,
 	  .help = "whether it is good: info, ok, warn or fail" },
 	SHAPE_IS(STR, fact, advice, UNIT_NONE, INFO, "what to do about it, or null"),
 	{}
@@ -66,16 +72,22 @@ static const struct shape source_shape[] = {
 static const struct shape probe_shape[] = {
 	SHAPE_IS(STR, tried_probe, summary, UNIT_NONE, INFO, "what the probe gives"),
 	SHAPE_IS(STR, tried_probe, chosen, UNIT_NONE, INFO, "the source that dwell uses, or null"),
-	SHAPE_ROWS("sources", tried_probe, sources, nsources, source_shape, "in the order of preference"),
+	SHAPE_ROWS("sources", tried_probe, sources, nsources, source_shape,
+		   "in the order of preference"),
 	{}
 };
 
 static const struct shape doctor_shape[] = {
 	SHAPE_IS(BOOL, doctor, ok, UNIT_NONE, INFO, "whether every probe can attach"),
-	{ .key = "facts", .type = SHAPE_DICT, .help = "what decides what can be measured",
-	  .offset = offsetof(struct doctor, facts), .size = sizeof(struct fact),
-	  .count_offset = offsetof(struct doctor, nfacts), .inline_array = true,
-	  .row_key = fact_key, .sub = fact_shape },
+	{ .key = "facts",
+	  .type = SHAPE_DICT,
+	  .help = "what decides what can be measured",
+	  .offset = offsetof(struct doctor, facts),
+	  .size = sizeof(struct fact),
+	  .count_offset = offsetof(struct doctor, nfacts),
+	  .inline_array = true,
+	  .row_key = fact_key,
+	  .sub = fact_shape },
 	SHAPE_KEYED("probes", doctor, probes, nprobes, probe_key, probe_shape,
 		    "what happened on trying each probe"),
 	{}
@@ -100,8 +112,10 @@ static void print_line(const struct text_style *style, enum fact_level level, co
 		const char *mark;
 		enum text_color color;
 	} marks[] = {
-		[FACT_INFO] = { "  -", COLOR_DIM }, [FACT_OK] = { "  ok", COLOR_GREEN },
-		[FACT_WARN] = { "  !", COLOR_YELLOW }, [FACT_FAIL] = { "FAIL", COLOR_RED },
+		[FACT_INFO] = { "  -", COLOR_DIM },
+		[FACT_OK] = { "  ok", COLOR_GREEN },
+		[FACT_WARN] = { "  !", COLOR_YELLOW },
+		[FACT_FAIL] = { "FAIL", COLOR_RED },
 	};
 	/* on a narrow screen the value gets a line of its own */
 	bool narrow = style->width < 2 * VALUE_COLUMN;
@@ -130,8 +144,10 @@ static void print_probe(const struct text_style *style, const struct tried_probe
 
 		snprintf(name, sizeof(name), "%s %s", p->name, s->name);
 		if (s->ok) {
-			print_line(style, FACT_OK, name, s->name == p->chosen
-				   ? "attaches; this is the one in use" : "attaches", NULL);
+			print_line(style, FACT_OK, name,
+				   s->name == p->chosen ? "attaches; this is the one in use"
+							: "attaches",
+				   NULL);
 			continue;
 		}
 		snprintf(value, sizeof(value), "%s: %s (%s)", s->what, s->text, s->error);
@@ -153,7 +169,8 @@ static void print_screen(const struct doctor *d, const struct text_style *style)
 		print_line(style, d->facts[i].level, d->facts[i].name, d->facts[i].value,
 			   d->facts[i].advice);
 	putchar('\n');
-	text_colored(stdout, style, COLOR_BOLD, "probes, each source loaded and attached for a moment");
+	text_colored(stdout, style, COLOR_BOLD,
+		     "probes, each source loaded and attached for a moment");
 	putchar('\n');
 	for (size_t i = 0; i < d->nprobes; i++) {
 		print_probe(style, &d->probes[i], &last_advice);
@@ -163,8 +180,8 @@ static void print_screen(const struct doctor *d, const struct text_style *style)
 	if (!failed)
 		text_colored(stdout, style, COLOR_GREEN, "every probe can attach\n");
 	else
-		printf("%zu of %zu probes cannot attach: dwell runs without what they give\n", failed,
-		       d->nprobes);
+		printf("%zu of %zu probes cannot attach: dwell runs without what they give\n",
+		       failed, d->nprobes);
 }
 
 int cmd_doctor(struct options *o)

@@ -20,33 +20,33 @@ struct fact {
 	const char *name;
 	enum fact_level level;
 	const char *value;
-	const char *advice;		/* what to do about it, or NULL */
+	const char *advice; /* what to do about it, or NULL */
 };
 
 struct tried_source {
 	const char *name;
 	bool ok;
-	const char *error;		/* "EPERM"; NULL when ok */
-	const char *what;		/* the step that refused: "load", a program's name; NULL when ok */
-	const char *text;		/* strerror; NULL when ok */
+	const char *error; /* "EPERM"; NULL when ok */
+	const char *what;  /* the step that refused: "load", a program's name; NULL when ok */
+	const char *text;  /* strerror; NULL when ok */
 	const char *advice;
 };
 
 struct tried_probe {
 	const char *name, *summary;
-	const char *chosen;		/* what dwell will use; NULL: none attaches */
+	const char *chosen; /* what dwell will use; NULL: none attaches */
 	struct tried_source *sources;
 	size_t nsources;
 };
 
 struct doctor {
-	bool ok;			/* every probe can attach */
+	bool ok; /* every probe can attach */
 	struct fact facts[MAX_FACTS];
 	size_t nfacts;
 	struct tried_probe *probes;
 	size_t nprobes;
-	bool has_rights;		/* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
-	struct report *memory;		/* only the arena: owns every string above */
+	bool has_rights;       /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
+	struct report *memory; /* only the arena: owns every string above */
 };
 
 void doctor_facts(struct doctor *d);

@@ -24,11 +24,11 @@
 #define INITIAL_USER_NS 0xEFFFFFFDUL
 #define INITIAL_PID_NS 0xEFFFFFFCUL
 
-static struct fact *add(struct doctor *d, const char *name, enum fact_level level,
-			const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static struct fact *add(struct doctor *d, const char *name, enum fact_level level, const char *fmt,
+			...) __attribute__((format(printf, 4, 5)));
 
-static struct fact *add(struct doctor *d, const char *name, enum fact_level level,
-			const char *fmt, ...)
+static struct fact *add(struct doctor *d, const char *name, enum fact_level level, const char *fmt,
+			...)
 {
 	struct fact *fact = &d->facts[d->nfacts < MAX_FACTS ? d->nfacts++ : MAX_FACTS - 1];
 	char value[256];
@@ -37,8 +37,11 @@ static struct fact *add(struct doctor *d, const char *name, enum fact_level leve
 	va_start(ap, fmt);
 	vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
-	*fact = (struct fact){ .name = name, .level = level,
-			       .value = report_printf(d->memory, "%s", value) };
+	*fact = (struct fact){
+		.name = name,
+		.level = level,
+		.value = report_printf(d->memory, "%s", value),
+	};
 	return fact;
 }
 
@@ -86,10 +89,12 @@ static void add_kernel(struct doctor *d)
 		add(d, "kernel", FACT_INFO, "%s %s %s", u.sysname, u.release, u.machine);
 	add(d, "cpus", FACT_INFO, "%ld online", sysconf(_SC_NPROCESSORS_ONLN));
 	if (!stat(BTF_PATH, &st) && !access(BTF_PATH, R_OK))
-		add(d, "btf", FACT_OK, "%s, %s", BTF_PATH, format_bytes(size, (uint64_t)st.st_size));
+		add(d, "btf", FACT_OK, "%s, %s", BTF_PATH,
+		    format_bytes(size, (uint64_t)st.st_size));
 	else
 		add(d, "btf", FACT_FAIL, "cannot read %s: %s", BTF_PATH, strerror(errno))->advice =
-			"the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, and /sys be mounted";
+			"the kernel must be built with CONFIG_DEBUG_INFO_BTF=y, "
+			"and /sys be mounted";
 }
 
 static const struct {
@@ -122,7 +127,9 @@ static void add_rights(struct doctor *d)
 		bool yes = have >> capabilities[i].bit & 1;
 		bool needed = capabilities[i].bit == CAP_BPF || capabilities[i].bit == CAP_PERFMON;
 		struct fact *f = add(d, capabilities[i].name,
-				     yes ? FACT_OK : needed && !admin ? FACT_FAIL : FACT_INFO,
+				     yes                ? FACT_OK
+				     : needed && !admin ? FACT_FAIL
+							: FACT_INFO,
 				     "%s (%s)", yes ? "yes" : "no", capabilities[i].for_what);
 
 		if (!yes && needed && !admin)
@@ -130,7 +137,8 @@ static void add_rights(struct doctor *d)
 	}
 	if (read_status("NoNewPrivs", text, sizeof(text)) && strcmp(text, "0") != 0)
 		add(d, "no_new_privs", FACT_WARN, "set: no program can gain rights here")->advice =
-			"setcap and sudo have no effect; start from outside this container or service";
+			"setcap and sudo have no effect; "
+			"start from outside this container or service";
 	if (read_status("Seccomp", text, sizeof(text)) && strcmp(text, "0") != 0)
 		add(d, "seccomp", FACT_WARN, "system calls are filtered")->advice =
 			"if bpf() is refused below, allow it in the container's seccomp profile";
@@ -161,14 +169,17 @@ static void add_settings(struct doctor *d)
 			add(d, sysctls[i].name, FACT_INFO, "not there or not readable");
 	if (!getrlimit(RLIMIT_MEMLOCK, &limit))
 		add(d, "rlimit_memlock", FACT_INFO, "soft %s, hard %s",
-		    limit.rlim_cur == RLIM_INFINITY ? "unlimited" : format_bytes(soft, limit.rlim_cur),
-		    limit.rlim_max == RLIM_INFINITY ? "unlimited" : format_bytes(hard, limit.rlim_max));
+		    limit.rlim_cur == RLIM_INFINITY ? "unlimited"
+						    : format_bytes(soft, limit.rlim_cur),
+		    limit.rlim_max == RLIM_INFINITY ? "unlimited"
+						    : format_bytes(hard, limit.rlim_max));
 	if (read_line("/sys/kernel/security/lockdown", text, sizeof(text))) {
 		bool reads_refused = strstr(text, "[confidentiality]");
 
 		add(d, "lockdown", reads_refused ? FACT_FAIL : FACT_OK, "%s", text)->advice =
 			reads_refused ? "lockdown forbids BPF to read the kernel; boot with "
-					"lockdown=integrity or none" : NULL;
+					"lockdown=integrity or none"
+				      : NULL;
 	}
 }
 
@@ -224,8 +235,10 @@ static void add_namespaces(struct doctor *d)
 
 	add(d, "container", FACT_INFO, "%s", container());
 	if (!stat("/proc/self/ns/pid", &st))
-		add(d, "pid_namespace", FACT_INFO, "%s", st.st_ino == INITIAL_PID_NS
-		    ? "the machine's own" : "not the machine's own: PIDs are shown as seen from here");
+		add(d, "pid_namespace", FACT_INFO, "%s",
+		    st.st_ino == INITIAL_PID_NS
+			    ? "the machine's own"
+			    : "not the machine's own: PIDs are shown as seen from here");
 	if (stat("/proc/self/ns/user", &st))
 		return;
 	if (st.st_ino == INITIAL_USER_NS)

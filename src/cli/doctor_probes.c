@@ -10,7 +10,7 @@
 #include "err.h"
 #include "session.h"
 
-#define KERNEL_ENOTSUPP 524	/* include/linux/errno.h: leaks out of bpf(), has no name here */
+#define KERNEL_ENOTSUPP 524 /* include/linux/errno.h: leaks out of bpf(), has no name here */
 
 static const char *advice(const struct doctor *d, int err)
 {
@@ -19,10 +19,9 @@ static const char *advice(const struct doctor *d, int err)
 		return NULL;
 	case EPERM:
 	case EACCES:
-		return d->has_rights
-			       ? "refused although the rights are there: a seccomp filter, a security "
-				 "module or the kernel's build forbids it"
-			       : "run dwell as root, or see cap_bpf above";
+		return d->has_rights ? "refused although the rights are there: a seccomp filter, a "
+				       "security module or the kernel's build forbids it"
+				     : "run dwell as root, or see cap_bpf above";
 	case ENOENT:
 	case ESRCH:
 		return "this kernel does not have the hook; the other sources do without it";
@@ -71,7 +70,7 @@ static void try_probe(struct doctor *d, const struct probe_class *class, struct 
 		t->what = report_printf(d->memory, "%s", attempt.what ? attempt.what : "open");
 		t->advice = advice(d, err);
 	}
-	err_clear();			/* each failure is told in its row */
+	err_clear(); /* each failure is told in its row */
 }
 
 void doctor_probes(struct doctor *d)

@@ -40,7 +40,8 @@ const struct command_help command_table[COMMANDS] = {
 		"Exit code 0; 1: it could not attach; 2: wrong options.",
 		"dwell attach 1234\n"
 		"dwell attach --name postgres -d 10\n"
-		"dwell attach --cgroup /sys/fs/cgroup/system.slice/nginx.service -d 60 -o nginx.jsonl",
+		"dwell attach --cgroup /sys/fs/cgroup/system.slice/nginx.service -d 60 "
+		"-o nginx.jsonl",
 	},
 	[COMMAND_STATS] = {
 		"stats", "[OPTION...] FILE",
@@ -67,7 +68,12 @@ const struct command_help command_table[COMMANDS] = {
 		"dwell doctor\n"
 		"dwell doctor --json",
 	},
-	[COMMAND_HELP] = { "help", "[COMMAND]", "print help, of dwell or of one command", NULL, NULL },
+	[COMMAND_HELP] = {
+		"help", "[COMMAND]",
+		"print help, of dwell or of one command",
+		NULL,
+		NULL,
+	},
 	[COMMAND_VERSION] = { "version", "", "print the version", NULL, NULL },
 };
 
@@ -156,7 +162,8 @@ static void print_overview(FILE *f, int width)
 {
 	fputs("dwell tells where a program's time goes: on a CPU, waiting for one, or blocked,\n"
 	      "and then on what.\n\n"
-	      "Usage: dwell COMMAND [OPTION...]\n\nCommands:\n", f);
+	      "Usage: dwell COMMAND [OPTION...]\n\nCommands:\n",
+	      f);
 	for (size_t i = 1; i < COMMANDS; i++)
 		fprintf(f, "  %-8s  %s\n", command_table[i].name, command_table[i].summary);
 	fputs("\n", f);
@@ -167,7 +174,8 @@ static void print_overview(FILE *f, int width)
 	      "  dwell doctor                what can dwell measure here?\n\n"
 	      "'dwell help COMMAND' says more. Options may stand before or after COMMAND.\n"
 	      "Exit code 2: the options are wrong (125 for run, whose other codes are the\n"
-	      "program's).\n", f);
+	      "program's).\n",
+	      f);
 }
 
 void help_print(FILE *f, enum command_id command, int width)

@@ -27,13 +27,20 @@ int launch_user(const char *name, struct launch_user *user)
 			return err_set(-ENOENT, "no user '%s'", name);
 		pw = getpwuid((uid_t)uid);
 		if (!pw) {
-			*user = (struct launch_user){ .set = true, .uid = (uid_t)uid,
-						      .gid = (gid_t)uid };
+			*user = (struct launch_user){
+				.set = true,
+				.uid = (uid_t)uid,
+				.gid = (gid_t)uid,
+			};
 			return 0;
 		}
 	}
-	*user = (struct launch_user){ .set = true, .uid = pw->pw_uid, .gid = pw->pw_gid,
-				      .name = pw->pw_name };
+	*user = (struct launch_user){
+		.set = true,
+		.uid = pw->pw_uid,
+		.gid = pw->pw_gid,
+		.name = pw->pw_name,
+	};
 	return 0;
 }
 

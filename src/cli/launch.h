@@ -14,7 +14,7 @@ struct launch_user {
 	bool set;
 	uid_t uid;
 	gid_t gid;
-	const char *name;	/* for initgroups */
+	const char *name; /* for initgroups */
 	const char *home, *shell;
 };
 
@@ -38,8 +38,8 @@ struct launch {
 	char *const *argv;
 	const struct launch_user *user;
 	bool stdout_to_stderr;
-	sigset_t mask;		/* of the command */
-	struct launch_priority priority;	/* ditto */
+	sigset_t mask;                   /* of the command */
+	struct launch_priority priority; /* ditto */
 };
 
 /*

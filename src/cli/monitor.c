@@ -58,9 +58,9 @@ static int open_session(struct monitor *m, bool attach)
 		return err;
 	snprintf(m->bpf_error, sizeof(m->bpf_error), "%s", err_text());
 	snprintf(m->bpf_hint, sizeof(m->bpf_hint), "%s",
-		 err == -EPERM || err == -EACCES ?
-			 "run dwell as root, or give it cap_bpf and cap_perfmon with setcap" :
-			 "`dwell doctor` tells more");
+		 err == -EPERM || err == -EACCES
+			 ? "run dwell as root, or give it cap_bpf and cap_perfmon with setcap"
+			 : "`dwell doctor` tells more");
 	log_msg(LOG_WARN, "no ledger and no system calls: %s; %s", m->bpf_error, m->bpf_hint);
 	err_clear();
 	return 0;
@@ -121,7 +121,8 @@ int monitor_timeout(const struct monitor *m)
 
 	if (m->next_tick_ns <= now)
 		return 0;
-	return m->next_tick_ns - now > 1000000000 ? 1000 : (int)((m->next_tick_ns - now) / 1000000 + 1);
+	return m->next_tick_ns - now > 1000000000 ? 1000
+						  : (int)((m->next_tick_ns - now) / 1000000 + 1);
 }
 
 static void fill_usage(const struct monitor *m, struct report *r)

@@ -15,19 +15,19 @@
 
 struct monitor {
 	const struct options *options;
-	struct session *session;	/* NULL: BPF is not permitted or not wanted */
-	char bpf_error[256];		/* why, when session is NULL */
+	struct session *session; /* NULL: BPF is not permitted or not wanted */
+	char bpf_error[256];     /* why, when session is NULL */
 	char bpf_hint[256];
-	char target[256];		/* command line, "pid 12", … */
+	char target[256]; /* command line, "pid 12", … */
 	struct jsonl *jsonl;
 	struct progress progress;
-	pid_t root;			/* the command, or the first PID attached to */
+	pid_t root; /* the command, or the first PID attached to */
 	uint64_t start_ns, stop_ns;
 	uint64_t next_tick_ns;
-	bool finished;			/* monitor_finish() has run */
-	struct usage usage;		/* of the command, once reaped */
+	bool finished;      /* monitor_finish() has run */
+	struct usage usage; /* of the command, once reaped */
 	bool has_exit;
-	int status;			/* as of wait(2) */
+	int status; /* as of wait(2) */
 };
 
 /* Opens records first, then the session. 0 or -errno: dwell itself cannot go on. */

@@ -26,7 +26,7 @@
 #define DOCTOR (1U << COMMAND_DOCTOR)
 #define SCHEMA (1U << COMMAND_SCHEMA)
 #define TARGET (RUN | ATTACH)
-#define EVERY (~0U)		/* and dwell without a command */
+#define EVERY (~0U) /* and dwell without a command */
 
 #define AT(member) offsetof(struct options, member)
 
@@ -194,7 +194,8 @@ const struct option_row option_table[] = {
 	  "itself writes to stdout goes to stderr" },
 	{ 'j', "json", NULL, STATS, set_flag, AT(json), OUTPUT,
 	  "print the statistics as one JSON object" },
-	{ 'j', "json", NULL, DOCTOR, set_flag, AT(json), OUTPUT, "print the facts as one JSON object" },
+	{ 'j', "json", NULL, DOCTOR, set_flag, AT(json), OUTPUT,
+	  "print the facts as one JSON object" },
 	{ 0, "markdown", NULL, SCHEMA, set_flag, AT(markdown), OUTPUT,
 	  "print the page docs/schema.md instead of the schema" },
 	{ 'o', "out", "FILE", TARGET, set_text, AT(out), OUTPUT,
@@ -221,8 +222,7 @@ const struct option_row option_table[] = {
 	  "use these probes, separated by commas (default: all)" },
 	{ 0, "syscall-latency", NULL, TARGET, set_flag, AT(syscall_latency), MEASURE,
 	  "also time every system call: costs a second hook a call" },
-	{ 0, "no-ebpf", NULL, TARGET, set_ebpf, AT(no_ebpf), MEASURE,
-	  "no BPF: sample /proc only" },
+	{ 0, "no-ebpf", NULL, TARGET, set_ebpf, AT(no_ebpf), MEASURE, "no BPF: sample /proc only" },
 	{ 0, "enable-ebpf", NULL, TARGET, set_ebpf, AT(enable_ebpf), MEASURE,
 	  "BPF is on by default; takes back an earlier --no-ebpf" },
 	{ 0, "source", "PROBE=NAME", TARGET, set_source, AT(forced), MEASURE,

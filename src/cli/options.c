@@ -36,8 +36,8 @@ struct parser {
 	struct options *o;
 	char **argv;
 	int argc;
-	int next;			/* index of the next word */
-	int command_at;			/* index of the command's name; argc: there is none */
+	int next;       /* index of the next word */
+	int command_at; /* index of the command's name; argc: there is none */
 };
 
 static bool row_accepts(const struct option_row *row, enum command_id command)
@@ -256,7 +256,8 @@ static int check(struct options *o)
 			      o->interval_ms);
 	if (!o->max_interval_ms)
 		o->max_interval_ms = o->interval_ms > DEFAULT_MAX_INTERVAL_MS
-					     ? o->interval_ms : DEFAULT_MAX_INTERVAL_MS;
+					     ? o->interval_ms
+					     : DEFAULT_MAX_INTERVAL_MS;
 	switch (o->command) {
 	case COMMAND_NONE:
 		return refuse("no command; use run, attach, stats, schema or doctor");
@@ -266,7 +267,8 @@ static int check(struct options *o)
 		if (o->all && (o->npids || o->name || o->cgroup))
 			return refuse("attach: --all is every process, and there are others named");
 		return o->all || o->npids || o->name || o->cgroup
-			       ? 0 : refuse("attach: no PID, --name, --cgroup or --all");
+			       ? 0
+			       : refuse("attach: no PID, --name, --cgroup or --all");
 	case COMMAND_STATS:
 		return o->argc ? 0 : refuse("stats: no FILE");
 	case COMMAND_HELP:
@@ -297,7 +299,8 @@ int options_parse(struct options *o, int argc, char **argv)
 		if (o->command == COMMAND_NONE)
 			err_hint("'dwell --help' lists the commands");
 		else
-			err_hint("'dwell %s --help' lists its options", command_table[o->command].name);
+			err_hint("'dwell %s --help' lists its options",
+				 command_table[o->command].name);
 	}
 	return err;
 }

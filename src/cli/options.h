@@ -32,7 +32,7 @@ struct forced_source {
 	const char *probe, *source;
 };
 
-struct map_limit {			/* --limit NAME=N: size of a table; tests set tiny ones */
+struct map_limit { /* --limit NAME=N: size of a table; tests set tiny ones */
 	char *name;
 	uint32_t entries;
 };
@@ -41,36 +41,36 @@ struct map_limit {			/* --limit NAME=N: size of a table; tests set tiny ones */
 #define MAX_LIMITS 8
 
 struct options {
-	enum command_id command;	/* also after an error: the command that was meant, if known */
-	bool help, version;		/* -h, -V */
-	bool json;			/* -j: JSONL on stdout (the command's stdout goes to stderr) */
-	const char *out;		/* -o FILE: JSONL, whole or not at all */
-	unsigned interval_ms;		/* -i, 100 */
-	unsigned max_interval_ms;	/* -m, 1000 */
-	bool no_update;			/* -n: no progress line */
-	double duration_s;		/* -d; 0: until the end */
-	bool quiet;			/* -q: no progress, no summary screen */
+	enum command_id command;  /* also after an error: the command that was meant, if known */
+	bool help, version;       /* -h, -V */
+	bool json;                /* -j: JSONL on stdout (the command's stdout goes to stderr) */
+	const char *out;          /* -o FILE: JSONL, whole or not at all */
+	unsigned interval_ms;     /* -i, 100 */
+	unsigned max_interval_ms; /* -m, 1000 */
+	bool no_update;           /* -n: no progress line */
+	double duration_s;        /* -d; 0: until the end */
+	bool quiet;               /* -q: no progress, no summary screen */
 	bool since_process_start;
 	bool exclude_children;
-	const char *stats_out;		/* --stats FILE: also write the statistics of the run there */
-	bool enable_ebpf;		/* accepted for denet's sake: always on */
-	bool no_ebpf;			/* --no-ebpf: sample /proc only */
+	const char *stats_out; /* --stats FILE: also write the statistics of the run there */
+	bool enable_ebpf;      /* accepted for denet's sake: always on */
+	bool no_ebpf;          /* --no-ebpf: sample /proc only */
 	bool debug;
-	bool no_polling;		/* only metadata and summary, no tree records */
+	bool no_polling; /* only metadata and summary, no tree records */
 	bool write_env;
 	bool no_color;
-	bool markdown;			/* schema: as a page */
-	const char *probes;		/* --probes a,b; NULL: default */
+	bool markdown;      /* schema: as a page */
+	const char *probes; /* --probes a,b; NULL: default */
 	struct forced_source forced[MAX_FORCED];
 	size_t nforced;
 	struct map_limit limits[MAX_LIMITS];
 	size_t nlimits;
 	bool syscall_latency;
 	bool wait_all;
-	const char *user;		/* -u */
+	const char *user; /* -u */
 	/* attach */
-	char *name;		/* --name COMM */
-	const char *cgroup;		/* --cgroup PATH */
+	char *name;         /* --name COMM */
+	const char *cgroup; /* --cgroup PATH */
 	bool all;
 	pid_t *pids;
 	size_t npids;
@@ -80,27 +80,27 @@ struct options {
 };
 
 struct option_row {
-	char letter;			/* 0: none */
+	char letter; /* 0: none */
 	const char *name;
-	const char *arg;		/* what help calls the argument; NULL: a switch */
-	unsigned commands;		/* bit 1 << enum command_id: accepted by these */
+	const char *arg;   /* what help calls the argument; NULL: a switch */
+	unsigned commands; /* bit 1 << enum command_id: accepted by these */
 	int (*set)(struct options *o, const struct option_row *row, const char *value);
-	size_t offset;			/* in struct options, for set() */
-	const char *group;		/* heading in help */
+	size_t offset;     /* in struct options, for set() */
+	const char *group; /* heading in help */
 	const char *help;
 };
 
 struct command_help {
 	const char *name;
-	const char *operands;		/* "[--] COMMAND [ARGUMENT...]" */
-	const char *summary;		/* one line, for the list of commands */
-	const char *about;		/* paragraphs for its own help; NULL: summary alone */
+	const char *operands; /* "[--] COMMAND [ARGUMENT...]" */
+	const char *summary;  /* one line, for the list of commands */
+	const char *about;    /* paragraphs for its own help; NULL: summary alone */
 	const char *examples;
 };
 
 /* A name may have two rows, for different commands, when its help differs. Ended by a NULL name. */
 extern const struct option_row option_table[];
-extern const struct command_help command_table[COMMANDS];	/* cli/help.c */
+extern const struct command_help command_table[COMMANDS]; /* cli/help.c */
 
 /*
  * Defaults, then argv. 0, or -EINVAL with the error and hint set; o->command is then still

@@ -22,16 +22,16 @@
 struct run {
 	struct monitor monitor;
 	pid_t child;
-	int signals;		/* signalfd */
-	sigset_t given_mask;	/* as dwell was started */
+	int signals;         /* signalfd */
+	sigset_t given_mask; /* as dwell was started */
 	bool exited;
-	bool tty_stop;		/* the terminal has asked the group to stop */
+	bool tty_stop; /* the terminal has asked the group to stop */
 	bool child_stopped;
-	bool give_up;		/* --wait-all was interrupted */
-	uint64_t end_ns;	/* -d: stop measuring then; 0: never */
+	bool give_up;    /* --wait-all was interrupted */
+	uint64_t end_ns; /* -d: stop measuring then; 0: never */
 };
 
-static const int taken[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP,
+static const int taken[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP,
 			     SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGPIPE, SIGALRM, SIGWINCH };
 
 static int take_signals(struct run *r)
@@ -50,8 +50,10 @@ static int take_signals(struct run *r)
 static void set_usage(struct usage *u, const struct rusage *ru)
 {
 	u->present = true;
-	u->user_ns = (uint64_t)ru->ru_utime.tv_sec * 1000000000 + (uint64_t)ru->ru_utime.tv_usec * 1000;
-	u->system_ns = (uint64_t)ru->ru_stime.tv_sec * 1000000000 + (uint64_t)ru->ru_stime.tv_usec * 1000;
+	u->user_ns =
+		(uint64_t)ru->ru_utime.tv_sec * 1000000000 + (uint64_t)ru->ru_utime.tv_usec * 1000;
+	u->system_ns =
+		(uint64_t)ru->ru_stime.tv_sec * 1000000000 + (uint64_t)ru->ru_stime.tv_usec * 1000;
 	u->max_rss_kb = (uint64_t)ru->ru_maxrss;
 	u->minor_faults = (uint64_t)ru->ru_minflt;
 	u->major_faults = (uint64_t)ru->ru_majflt;
@@ -202,7 +204,9 @@ static int start(struct run *r, const struct options *o)
 {
 	struct launch_user user = { 0 };
 	struct launch l = {
-		.argv = o->argv, .user = &user, .stdout_to_stderr = o->json && !o->out,
+		.argv = o->argv,
+		.user = &user,
+		.stdout_to_stderr = o->json && !o->out,
 	};
 	int err = o->user ? launch_user(o->user, &user) : 0;
 
@@ -218,9 +222,12 @@ static int start(struct run *r, const struct options *o)
 	if (r->monitor.session)
 		session_arm(r->monitor.session);
 	err = launch(&l, &r->child);
+	if (err == -ENOENT)
+		return EXIT_NOT_FOUND;
+	if (err == -EACCES || err == -ENOEXEC || err == -EISDIR)
+		return EXIT_NOT_EXECUTABLE;
 	if (err)
-		return err == -ENOENT ? EXIT_NOT_FOUND :
-		       err == -EACCES || err == -ENOEXEC || err == -EISDIR ? EXIT_NOT_EXECUTABLE : err;
+		return err;
 	monitor_begin(&r->monitor, r->child, o->argv);
 	if (o->duration_s > 0)
 		r->end_ns = r->monitor.start_ns + (uint64_t)(o->duration_s * 1e9);

@@ -7,8 +7,8 @@
 
 struct suggestion {
 	const char *typed;
-	const char *best;		/* NULL: nothing was near */
-	size_t distance;		/* of best; before the first: what is too far */
+	const char *best; /* NULL: nothing was near */
+	size_t distance;  /* of best; before the first: what is too far */
 };
 
 struct suggestion suggestion_of(const char *typed);

@@ -35,7 +35,8 @@ static long long member_offset(const struct btf *btf, const struct btf_type *t, 
 		if (!strcmp(btf__name_by_offset(btf, m[i].name_off), name))
 			return base;
 		if (!m[i].name_off || !*btf__name_by_offset(btf, m[i].name_off)) {
-			at = inner && btf_is_composite(inner) ? member_offset(btf, inner, name) : -1;
+			at = inner && btf_is_composite(inner) ? member_offset(btf, inner, name)
+							      : -1;
 			if (at >= 0)
 				return base + at;
 		}
@@ -70,7 +71,7 @@ static struct facts {
 	bool read;
 	long long preempt_delta;
 	bool rdonly_cast;
-	char *names;	/* of tracepoints, each ended by NUL, in one block */
+	char *names; /* of tracepoints, each ended by NUL, in one block */
 	size_t size;
 } facts;
 

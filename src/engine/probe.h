@@ -27,23 +27,23 @@ struct probe;
  * optional, each that can. Only these programs are loaded.
  */
 struct source {
-	const char *name;		/* "tp_btf", "raw_tp", "tracepoint" */
+	const char *name; /* "tp_btf", "raw_tp", "tracepoint" */
 	const char *progs[SOURCE_PROGS];
 	const char *optional[SOURCE_PROGS];
-	bool hash;			/* uses the object built with -DTASK_HASH: state keyed by task pointer */
+	bool hash; /* the object built with -DTASK_HASH: state by task pointer */
 };
 
-struct bpf_image {			/* an embedded BPF object file */
+struct bpf_image { /* an embedded BPF object file */
 	const unsigned char *start, *end;
 };
 
 struct probe_class {
 	const char *name;
-	const char *summary;		/* one line, for help and docs */
-	const struct shape *shape;	/* of summary.NAME; its base is struct report */
-	const struct shape *tick_shape;	/* of tree.probes.NAME, which comes at every tick; NULL: shape */
-	bool (*reported)(const struct report *r);	/* whether r holds this probe's part */
-	const struct source *sources;	/* best first, ended by a NULL name */
+	const char *summary;            /* one line, for help and docs */
+	const struct shape *shape;      /* of summary.NAME; its base is struct report */
+	const struct shape *tick_shape; /* of tree.probes.NAME, at every tick; NULL: shape */
+	bool (*reported)(const struct report *r); /* whether r holds this probe's part */
+	const struct source *sources;             /* best first, ended by a NULL name */
 	struct bpf_image image, image_hash;
 	/* Before load: size maps, set constants. 0 or -errno. */
 	int (*configure)(struct probe *p, struct bpf_object *obj);
@@ -59,16 +59,16 @@ struct probe_class {
 struct probe {
 	const struct probe_class *class;
 	struct session *session;
-	struct bpf_object *obj;		/* NULL: no source attached */
+	struct bpf_object *obj; /* NULL: no source attached */
 	const struct source *source;
 	struct bpf_link *links[2 * SOURCE_PROGS];
 	size_t nlinks;
 	struct source_attempt *attempts;
 	size_t nattempts;
-	void *data;			/* the probe's own */
+	void *data; /* the probe's own */
 };
 
-extern const struct probe_class *const probe_classes[];	/* NULL-ended; probes/list.c */
+extern const struct probe_class *const probe_classes[]; /* NULL-ended; probes/list.c */
 
 /* --- what the engine gives to probes (session.c) --- */
 

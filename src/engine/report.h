@@ -15,16 +15,19 @@
 
 struct wait_stat {
 	uint64_t ns, count, max_ns;
-	uint64_t min_ns;		/* shortest; 0 when count is 0 or nobody measured it */
-	uint64_t p50_ns, p95_ns, p99_ns;	/* 0 when count is 0 or the histogram was refused */
+	uint64_t min_ns;                 /* shortest; 0 when count is 0 or nobody measured it */
+	uint64_t p50_ns, p95_ns, p99_ns; /* 0 when count is 0 or the histogram was refused */
 };
 
-/* An account: of a thread, a process, a command name or the tree. states[] sum to lifetime - residual. */
+/*
+ * An account: of a thread, a process, a command name or the tree. states[] sum to
+ * lifetime - residual.
+ */
 struct account {
-	uint64_t lifetime_ns;		/* kernel start time (or attach) to exit (or now) */
-	int64_t residual_ns;		/* lifetime that no state accounts for */
-	uint64_t user_ns, system_ns;	/* split of states[STATE_ON_CPU], by the kernel's utime : stime */
-	uint64_t voluntary, involuntary;	/* switches away: blocked, not blocked */
+	uint64_t lifetime_ns;            /* kernel start time (or attach) to exit (or now) */
+	int64_t residual_ns;             /* lifetime that no state accounts for */
+	uint64_t user_ns, system_ns;     /* states[STATE_ON_CPU] as the kernel's utime : stime */
+	uint64_t voluntary, involuntary; /* switches away: blocked, not blocked */
 	struct wait_stat states[LEDGER_STATES];
 };
 
@@ -38,16 +41,16 @@ struct thread_row {
 
 /* Calls and errors of one system call. */
 struct errno_count {
-	int err;			/* positive errno; 0: not told, the table was full */
+	int err; /* positive errno; 0: not told, the table was full */
 	uint64_t count;
 };
 
 struct call_row {
-	const char *name;		/* "openat" */
+	const char *name; /* "openat" */
 	int nr;
-	const char *class_name;		/* "file_io" */
+	const char *class_name; /* "file_io" */
 	uint64_t count;
-	struct errno_count *errors;	/* by count, descending */
+	struct errno_count *errors; /* by count, descending */
 	size_t nerrors;
 	/* with --syscall-latency only (has_latency): */
 	bool has_latency;
@@ -61,26 +64,26 @@ struct class_count {
 
 struct syscall_table {
 	uint64_t total;
-	struct call_row *calls;		/* by count, descending, then name */
+	struct call_row *calls; /* by count, descending, then name */
 	size_t ncalls;
-	struct class_count *classes;	/* every class, in the contract's order, zero or not */
+	struct class_count *classes; /* every class, in the contract's order, zero or not */
 	size_t nclasses;
 };
 
 struct process_row {
 	uint32_t pid, ppid;
-	uint32_t proc_id;		/* serial: unique in the session */
+	uint32_t proc_id; /* serial: unique in the session */
 	bool alive;
 	bool has_exit;
-	int exit_code, exit_signal;	/* signal 0: exited */
+	int exit_code, exit_signal; /* signal 0: exited */
 	char comm[COMM_LEN];
-	uint64_t start_ns, end_ns;	/* CLOCK_MONOTONIC; end 0 while alive */
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0 while alive */
 	uint32_t threads_born, threads_live;
 	struct account account;
-	struct thread_row *threads;	/* by lifetime, bounded */
+	struct thread_row *threads; /* by lifetime, bounded */
 	size_t nthreads;
-	uint32_t threads_cut;		/* threads folded into account only */
-	struct syscall_table syscalls;	/* total 0 when the probe is off */
+	uint32_t threads_cut;          /* threads folded into account only */
+	struct syscall_table syscalls; /* total 0 when the probe is off */
 };
 
 struct command_row {
@@ -93,17 +96,17 @@ struct object_row {
 	uint32_t pid;
 	char comm[COMM_LEN];
 	enum ledger_state state;
-	const char *kind;		/* "futex", "file", "socket", "pipe", "tty", "kernel_lock" */
-	const char *name;		/* "/var/lib/x", "tcp 127.0.0.1:5 -> 127.0.0.1:6379", "0x7f12…" */
+	const char *kind; /* "futex", "file", "socket", "pipe", "tty", "kernel_lock" */
+	const char *name; /* "/var/lib/x", "tcp 127.0.0.1:5 -> 127.0.0.1:6379", "0x7f12…" */
 	uint64_t ns, count, max_ns;
 };
 
 struct waker_row {
-	uint32_t pid, tid;		/* the sleeper */
+	uint32_t pid, tid; /* the sleeper */
 	char comm[COMM_LEN];
 	enum ledger_state state;
-	const char *waker;		/* "thread", "timer", "interrupt" */
-	uint32_t waker_tid;		/* 0 unless "thread" */
+	const char *waker;  /* "thread", "timer", "interrupt" */
+	uint32_t waker_tid; /* 0 unless "thread" */
 	char waker_comm[COMM_LEN];
 	uint64_t count, ns;
 };
@@ -113,26 +116,26 @@ struct hist_row {
 };
 
 struct ledger_report {
-	bool present;			/* false: the probe could not run; see trust.sources */
+	bool present; /* false: the probe could not run; see trust.sources */
 	struct account tree;
-	struct process_row *processes;	/* by lifetime, descending; bounded */
+	struct process_row *processes; /* by lifetime, descending; bounded */
 	size_t nprocesses;
-	uint64_t processes_cut;		/* folded into commands and tree only */
-	struct command_row *commands;	/* by lifetime, descending */
+	uint64_t processes_cut;       /* folded into commands and tree only */
+	struct command_row *commands; /* by lifetime, descending */
 	size_t ncommands;
-	struct object_row *objects;	/* by ns, descending */
+	struct object_row *objects; /* by ns, descending */
 	size_t nobjects;
-	struct waker_row *wakers;	/* by ns, descending */
+	struct waker_row *wakers; /* by ns, descending */
 	size_t nwakers;
-	struct hist_row *runqueue;	/* runqueue latency of the tree, non-empty buckets */
+	struct hist_row *runqueue; /* runqueue latency of the tree, non-empty buckets */
 	size_t nrunqueue;
 };
 
 /* The behaviour analysis of contracts/denet.md, and the ledger's verdict beside it. */
 struct analysis {
-	const char *behavior;		/* io_bound, cpu_bound, …, unknown */
-	const char *decided_by;		/* "ledger" or "syscalls": which evidence named it */
-	const char *rule;		/* the rule that fired, in words with figures */
+	const char *behavior;   /* io_bound, cpu_bound, …, unknown */
+	const char *decided_by; /* "ledger" or "syscalls": which evidence named it */
+	const char *rule;       /* the rule that fired, in words with figures */
 	double syscall_rate_per_sec;
 	double io_intensity, memory_intensity, cpu_intensity, network_intensity;
 	const char *indicators[8];
@@ -141,29 +144,29 @@ struct analysis {
 	double bottleneck_likelihood;
 	const char *hints[4];
 	size_t nhints;
-	char *verdict;			/* plain words with the figures they stand on; NULL without a ledger */
+	char *verdict; /* plain words with the figures they stand on; NULL without a ledger */
 };
 
 struct syscall_report {
 	bool present;
 	struct syscall_table tree;
-	uint64_t processes_cut;		/* in the tree's counts, without a table of their own */
-	bool has_uring;			/* false: io_uring operations are not counted here */
-	uint64_t io_uring_ops;		/* operations submitted */
-	struct call_row *uring;		/* by opcode name */
+	uint64_t processes_cut; /* in the tree's counts, without a table of their own */
+	bool has_uring;         /* false: io_uring operations are not counted here */
+	uint64_t io_uring_ops;  /* operations submitted */
+	struct call_row *uring; /* by opcode name */
 	size_t nuring;
 	struct analysis analysis;
 };
 
 struct source_attempt {
-	const char *name;		/* "tp_btf" */
-	int error;			/* 0: attached; else negative errno */
-	const char *what;		/* "load", "attach sched_switch" */
+	const char *name; /* "tp_btf" */
+	int error;        /* 0: attached; else negative errno */
+	const char *what; /* "load", "attach sched_switch" */
 };
 
 struct source_row {
 	const char *probe;
-	const char *chosen;		/* NULL: none attached */
+	const char *chosen; /* NULL: none attached */
 	const struct source_attempt *attempts;
 	size_t nattempts;
 };
@@ -176,38 +179,38 @@ struct named_count {
 
 /* One check of the ledger against what the kernel counted on its own. */
 struct reconcile_row {
-	const char *name;		/* "lifetime", "on_cpu", "switches", "births" */
-	const char *unit;		/* "ns" or "count" */
+	const char *name; /* "lifetime", "on_cpu", "switches", "births" */
+	const char *unit; /* "ns" or "count" */
 	uint64_t ours, kernel;
-	int64_t difference;		/* ours - kernel */
-	double percent;			/* of the kernel's */
-	uint64_t checked, broken;	/* threads looked at, threads out of bound */
-	int64_t worst;			/* largest difference of one thread */
+	int64_t difference;       /* ours - kernel */
+	double percent;           /* of the kernel's */
+	uint64_t checked, broken; /* threads looked at, threads out of bound */
+	int64_t worst;            /* largest difference of one thread */
 	bool ok;
-	const char *bound;		/* "<= 0.1 % and <= 5 us a thread" */
+	const char *bound; /* "<= 0.1 % and <= 5 us a thread" */
 };
 
 struct trust {
-	double accounted_percent;	/* states / lifetime of the tree */
+	double accounted_percent; /* states / lifetime of the tree */
 	struct source_row *sources;
 	size_t nsources;
-	struct named_count *lost;	/* every kind of loss, zero or not: figures that are missing */
+	struct named_count *lost; /* every kind of loss, zero or not: figures that are missing */
 	size_t nlost;
 	uint64_t lost_total;
-	struct named_count *folded;	/* what stands in totals or in `other` but has no row of its own */
+	struct named_count *folded; /* stands in totals or in `other`, has no row of its own */
 	size_t nfolded;
 	struct reconcile_row *reconcile;
 	size_t nreconcile;
 	bool reconcile_ok;
-	const char **notes;		/* what is missing and why, one line each */
+	const char **notes; /* what is missing and why, one line each */
 	size_t nnotes;
 	/* what dwell itself cost */
-	uint64_t self_cpu_ns;		/* user + system of dwell's own process */
+	uint64_t self_cpu_ns; /* user + system of dwell's own process */
 	uint64_t self_rss_peak_bytes;
-	uint64_t self_map_bytes;	/* memory of its BPF maps, from fdinfo memlock */
-	uint64_t self_start_ns;		/* exec of dwell to fork of the command */
-	uint64_t self_stop_ns;		/* end of the command to the report */
-	uint64_t self_bpf_ns;		/* run time of its programs; 0 unless kernel.bpf_stats_enabled */
+	uint64_t self_map_bytes; /* memory of its BPF maps, from fdinfo memlock */
+	uint64_t self_start_ns;  /* exec of dwell to fork of the command */
+	uint64_t self_stop_ns;   /* end of the command to the report */
+	uint64_t self_bpf_ns;    /* run time of its programs; 0 unless kernel.bpf_stats_enabled */
 };
 
 /* What wait4 and getrusage tell of the command and its awaited descendants, exactly. */
@@ -216,16 +219,16 @@ struct usage {
 	uint64_t user_ns, system_ns;
 	uint64_t max_rss_kb, minor_faults, major_faults;
 	uint64_t voluntary, involuntary;
-	uint64_t blocks_in, blocks_out;		/* of 512 bytes */
+	uint64_t blocks_in, blocks_out; /* of 512 bytes */
 };
 
 struct report {
 	struct usage usage;
-	bool bpf;			/* false: filled from /proc and wait4 only */
+	bool bpf; /* false: filled from /proc and wait4 only */
 	bool final;
-	const char *target;		/* what is measured: the command line, "pid 12 (nginx)", …; NULL: not said */
-	uint32_t cpus;			/* online; 0: not known */
-	uint64_t now_ns;		/* CLOCK_MONOTONIC */
+	const char *target; /* the command line, "pid 12 (nginx)", …; NULL: not said */
+	uint32_t cpus;      /* online; 0: not known */
+	uint64_t now_ns;    /* CLOCK_MONOTONIC */
 	uint64_t start_ns;
 	uint64_t wall_ns;
 	bool has_exit;
@@ -235,7 +238,7 @@ struct report {
 	struct ledger_report ledger;
 	struct syscall_report syscalls;
 	struct trust trust;
-	void *arena;			/* owns everything above */
+	void *arena; /* owns everything above */
 };
 
 struct report *report_new(void);

@@ -18,22 +18,22 @@
 
 struct session {
 	const struct options *options;
-	struct probe target;		/* bpf/target.bpf.c: membership, not a probe of the user's */
-	struct probe *probes;		/* the chosen ones, in probe_classes' order */
+	struct probe target;  /* bpf/target.bpf.c: membership, not a probe of the user's */
+	struct probe *probes; /* the chosen ones, in probe_classes' order */
 	size_t nprobes;
-	bool hash;			/* task state keyed by pointer (raw_tp), for all objects alike */
-	bool attach;			/* iterators that seed living threads are loaded */
+	bool hash;   /* task state keyed by pointer (raw_tp), for all objects alike */
+	bool attach; /* iterators that seed living threads are loaded */
 	struct ring_buffer *ring;
-	struct control *control;	/* mapped */
-	uint64_t *counters;		/* mapped, COUNTER_MAX */
+	struct control *control; /* mapped */
+	uint64_t *counters;      /* mapped, COUNTER_MAX */
 	struct tree tree;
-	void (*on_exit)(void *ctx, const struct exit_event *event);	/* may be NULL */
+	void (*on_exit)(void *ctx, const struct exit_event *event); /* may be NULL */
 	void *on_exit_ctx;
-	char notes[8][160];		/* what is missing, for the trust block */
+	char notes[8][160]; /* what is missing, for the trust block */
 	size_t nnotes;
-	uint64_t begin_ns;		/* exec of dwell, CLOCK_MONOTONIC */
-	uint64_t start_ns;		/* the command's fork, or the attach */
-	uint64_t stop_ns;		/* when what was measured ended; 0: not yet */
+	uint64_t begin_ns; /* exec of dwell, CLOCK_MONOTONIC */
+	uint64_t start_ns; /* the command's fork, or the attach */
+	uint64_t stop_ns;  /* when what was measured ended; 0: not yet */
 };
 
 /*
@@ -58,7 +58,7 @@ struct report *session_report(struct session *s, bool final);
 /* Live processes of the target; freed by the caller. */
 struct proc_member *session_members(struct session *s, size_t *n);
 
-uint64_t session_clock(void);	/* CLOCK_MONOTONIC, ns: the kernel side's bpf_ktime_get_ns() */
+uint64_t session_clock(void); /* CLOCK_MONOTONIC, ns: the kernel side's bpf_ktime_get_ns() */
 /* A line for the trust block: what is missing and why. Beyond eight they are dropped. */
 void session_note(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Runs an iterator program of p's object to its end; whole records go to `take`. */
@@ -71,6 +71,6 @@ int session_iterate(struct probe *p, const char *prog_name,
  */
 int session_try_source(const struct probe_class *class, const struct source *source,
 		       struct source_attempt *attempt);
-extern const struct probe_class target_class;	/* for doctor: name "target" */
+extern const struct probe_class target_class; /* for doctor: name "target" */
 
 #endif

@@ -11,11 +11,14 @@
 #define SHARED_MAPS 4
 
 struct source_env {
-	const char *forced;	/* only this source; NULL: any */
-	bool hash;		/* the session's state is keyed by task pointer: take such sources only */
-	bool any_key;		/* the first probe decides: both kinds will do */
-	bool seed;		/* load the *_seed iterators too */
-	struct { const char *name; int fd; } shared[SHARED_MAPS];	/* maps to reuse */
+	const char *forced; /* only this source; NULL: any */
+	bool hash;          /* state is keyed by task pointer: take such sources only */
+	bool any_key;       /* the first probe decides: both kinds will do */
+	bool seed;          /* load the *_seed iterators too */
+	struct {
+		const char *name;
+		int fd;
+	} shared[SHARED_MAPS]; /* maps to reuse */
 	/* sets constants and map sizes that every object has */
 	int (*prepare)(struct probe *p, struct bpf_object *obj, void *ctx);
 	void *ctx;

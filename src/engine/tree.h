@@ -20,24 +20,24 @@
 struct process {
 	uint32_t proc_id, parent_proc_id;
 	uint32_t pid, ppid;
-	bool dead;			/* no thread left */
-	bool exited;			/* its last thread has begun to exit */
+	bool dead;   /* no thread left */
+	bool exited; /* its last thread has begun to exit */
 	bool has_status;
-	int status;			/* as of wait(2) */
+	int status; /* as of wait(2) */
 	char comm[COMM_LEN];
 	uint64_t start_ns, end_ns;
 	uint32_t threads_born, threads_ended;
-	uint32_t root_flags;		/* enum target_flag */
-	void *ledger;			/* the ledger's own, see ledger.c */
+	uint32_t root_flags; /* enum target_flag */
+	void *ledger;        /* the ledger's own, see ledger.c */
 	void (*free_ledger)(void *);
 	UT_hash_handle hh;
 };
 
 struct tree {
-	struct process *processes;	/* uthash by proc_id */
-	size_t dead;			/* rows kept of dead ones */
-	uint64_t cut;			/* rows forgotten */
-	uint32_t root_proc_id;		/* of the command; 0 before its birth was told */
+	struct process *processes; /* uthash by proc_id */
+	size_t dead;               /* rows kept of dead ones */
+	uint64_t cut;              /* rows forgotten */
+	uint32_t root_proc_id;     /* of the command; 0 before its birth was told */
 };
 
 /* The process that `who` belongs to, made when its birth was not told. Never NULL. */

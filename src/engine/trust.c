@@ -15,7 +15,8 @@ struct loss {
 static const struct loss losses[] = {
 	{ COUNTER_LOST_TARGET, "threads_not_followed", "no memory to follow a new thread" },
 	{ COUNTER_LOST_LEDGER, "threads_without_account", "no memory for a thread's account" },
-	{ COUNTER_LOST_BIRTH, "births_not_told", "ring full: a process may lack its parent and name" },
+	{ COUNTER_LOST_BIRTH, "births_not_told",
+	  "ring full: a process may lack its parent and name" },
 	{ COUNTER_LOST_EXEC, "execs_not_told", "ring full: a process may show its former name" },
 	{ COUNTER_LOST_EXIT, "exits_not_told", "ring full: a process may lack its exit status" },
 	{ COUNTER_SPILLED_FINAL, "threads_in_totals_only",
@@ -23,7 +24,8 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_HIST, "percentiles_lost", "a histogram could not be handed back" },
 	{ COUNTER_LOST_NAME, "objects_unnamed", "name table full: an object is shown by number" },
 	{ COUNTER_LOST_SYSCALLS, "syscalls_lost", "no memory for a thread's call counts" },
-	{ COUNTER_LOST_ERRNO, "errnos_lost", "errno table full: an error is counted without its errno" },
+	{ COUNTER_LOST_ERRNO, "errnos_lost",
+	  "errno table full: an error is counted without its errno" },
 	{ COUNTER_SPILLED_SYSCALLS, "syscalls_in_totals_only",
 	  "ring full: a thread's calls stand in the tree's totals, not in its process" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
@@ -33,13 +35,18 @@ static const struct loss losses[] = {
 static const struct loss folds[] = {
 	{ COUNTER_SHARED_HIST, "percentiles_shared",
 	  "no histogram left: a thread's state has percentiles in the tree only" },
-	{ COUNTER_OTHER_OBJECT, "objects_in_other", "object table full: times stand in the row other" },
-	{ COUNTER_OTHER_WAKER, "wakers_in_other", "waker table full: times stand in the row other" },
+	{ COUNTER_OTHER_OBJECT, "objects_in_other",
+	  "object table full: times stand in the row other" },
+	{ COUNTER_OTHER_WAKER, "wakers_in_other",
+	  "waker table full: times stand in the row other" },
+	{ COUNTER_STALE, "stale_entries",
+	  "source raw_tp: a dead thread's entry was met under a new thread's address, and not used" },
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-static void visit_programs(struct session *s, void (*visit)(struct bpf_prog_info *, void *), void *ctx)
+static void visit_programs(struct session *s, void (*visit)(struct bpf_prog_info *, void *),
+			   void *ctx)
 {
 	for (size_t i = 0; i <= s->nprobes; i++) {
 		struct probe *p = i < s->nprobes ? &s->probes[i] : &s->target;
@@ -72,7 +79,8 @@ static size_t take(struct named_count *to, const struct loss *from, size_t n,
 		   const uint64_t *counters)
 {
 	for (size_t i = 0; i < n; i++)
-		to[i] = (struct named_count){ from[i].name, counters[from[i].counter], from[i].help };
+		to[i] = (struct named_count){ from[i].name, counters[from[i].counter],
+					      from[i].help };
 	return n;
 }
 
@@ -85,7 +93,8 @@ static void fill_lost(struct session *s, struct report *r)
 	t->folded = report_alloc(r, (COUNT(folds) + 2) * sizeof(*t->folded));
 	t->nfolded = take(t->folded, folds, COUNT(folds), s->counters);
 	t->folded[t->nfolded++] = (struct named_count){
-		"processes_cut", r->ledger.processes_cut,
+		"processes_cut",
+		r->ledger.processes_cut,
 		"the shortest-lived dead processes have no row; see commands and totals",
 	};
 	t->lost[t->nlost] = (struct named_count){
@@ -147,8 +156,9 @@ static void fill_self(struct session *s, struct report *r)
 	struct rusage ru;
 
 	getrusage(RUSAGE_SELF, &ru);
-	t->self_cpu_ns = ((uint64_t)ru.ru_utime.tv_sec + (uint64_t)ru.ru_stime.tv_sec) * 1000000000 +
-			 ((uint64_t)ru.ru_utime.tv_usec + (uint64_t)ru.ru_stime.tv_usec) * 1000;
+	t->self_cpu_ns =
+		((uint64_t)ru.ru_utime.tv_sec + (uint64_t)ru.ru_stime.tv_sec) * 1000000000 +
+		((uint64_t)ru.ru_utime.tv_usec + (uint64_t)ru.ru_stime.tv_usec) * 1000;
 	t->self_rss_peak_bytes = (uint64_t)ru.ru_maxrss * 1024;
 	t->self_start_ns = s->start_ns - s->begin_ns;
 	if (!r->final)
@@ -165,7 +175,8 @@ void trust_fill(struct session *s, struct report *r)
 	struct trust *t = &r->trust;
 
 	if (a->lifetime_ns)
-		t->accounted_percent = 100.0 * (1.0 - (double)a->residual_ns / (double)a->lifetime_ns);
+		t->accounted_percent =
+			100.0 * (1.0 - (double)a->residual_ns / (double)a->lifetime_ns);
 	fill_sources(s, r);
 	fill_lost(s, r);
 	fill_self(s, r);

@@ -9,16 +9,16 @@
 #include "format.h"
 #include "states.h"
 
-#define PARKED_WAIT_NS 10000000ULL	/* mean futex wait of a parked thread, at least */
-#define WAKERS_READ 64			/* of the longest; the rest cannot decide */
+#define PARKED_WAIT_NS 10000000ULL /* mean futex wait of a parked thread, at least */
+#define WAKERS_READ 64             /* of the longest; the rest cannot decide */
 #define SENTENCES 3
-#define SPLIT_MIN_NS 100000000ULL	/* user and system are counted in ticks: too few say nothing */
+#define SPLIT_MIN_NS 100000000ULL /* user and system are counted in ticks: too few say nothing */
 
 enum group_kind { GROUP_CPU, GROUP_QUEUE, GROUP_CAUSE, GROUP_HANDOFF };
 
 struct group {
 	enum group_kind kind;
-	enum ledger_state state;	/* of a cause, a handoff, an idle group */
+	enum ledger_state state; /* of a cause, a handoff, an idle group */
 	uint64_t ns, count;
 	bool told;
 };
@@ -30,13 +30,13 @@ struct judge {
 	const struct account *tree;
 	struct group groups[MAX_GROUPS];
 	size_t ngroups;
-	uint64_t busy_ns;		/* of groups, without handoff */
-	struct group idle;		/* the longest idle group */
+	uint64_t busy_ns;  /* of groups, without handoff */
+	struct group idle; /* the longest idle group */
 	uint64_t parked_ns, parked_waits, parked_threads;
 	FILE *out;
 	int sentences;
 	bool told_idle;
-	bool said_of_what;		/* the first share has named its whole */
+	bool said_of_what; /* the first share has named its whole */
 };
 
 /* --- groups --- */
@@ -253,14 +253,15 @@ static void tell_cpu(struct judge *j, const struct group *g)
 
 static void tell_queue(struct judge *j, const struct group *g)
 {
-	double wanted = j->r->wall_ns ? (double)(j->tree->states[STATE_ON_CPU].ns + g->ns) /
-						(double)j->r->wall_ns : 0;
+	double runnable = (double)(j->tree->states[STATE_ON_CPU].ns + g->ns);
+	double wanted = j->r->wall_ns ? runnable / (double)j->r->wall_ns : 0;
 
 	fputs("Waiting for a CPU: ", j->out);
 	put_of_busy(j, g->ns);
 	if (!j->r->cpus)
 		return;
-	fprintf(j->out, "; on average %.1f of its threads wanted to run, and the machine has %u CPU%s",
+	fprintf(j->out,
+		"; on average %.1f of its threads wanted to run, and the machine has %u CPU%s",
 		wanted, j->r->cpus, j->r->cpus == 1 ? "" : "s");
 	if (wanted <= 0.9 * j->r->cpus)
 		fputs(", so other programs or a limit held it back", j->out);
@@ -309,7 +310,7 @@ static void tell_object(struct judge *j, const struct group *g)
 		fputs("; ", j->out);
 		put_share(j->out, o->ns, all);
 		fprintf(j->out, " of it on %s (%.*s %u)", o->name, COMM_LEN, o->comm, o->pid);
-		return;		/* they come by time: the first is the top one */
+		return; /* they come by time: the first is the top one */
 	}
 }
 
@@ -331,7 +332,8 @@ static void tell_cause(struct judge *j, const struct group *g)
 
 static void tell_handoff(struct judge *j, const struct group *g)
 {
-	fprintf(j->out, "Its own threads waited for each other over %s for ", waiting_for[g->state]);
+	fprintf(j->out, "Its own threads waited for each other over %s for ",
+		waiting_for[g->state]);
 	put_share(j->out, g->ns, j->tree->lifetime_ns);
 	fputs(" of all thread time", j->out);
 	if (!g->count)

@@ -12,7 +12,7 @@
 
 #include "read.h"
 
-#define CPU_DIR  "/sys/devices/system/cpu"
+#define CPU_DIR "/sys/devices/system/cpu"
 #define NODE_DIR "/sys/devices/system/node"
 
 static bool read_u64(const char *path, uint64_t *v)

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define HOST_NODES    64
-#define HOST_CPUS     1024
+#define HOST_NODES 64
+#define HOST_CPUS 1024
 #define HOST_GOVERNOR 24
 
 struct host_numa {

@@ -365,7 +365,7 @@ static void add_up(struct sampler *s)
 	struct tally total = s->dead;
 	struct row *r, *next;
 
-	HASH_ITER (hh, s->rows, r, next) {
+	HASH_ITER(hh, s->rows, r, next) {
 		struct tally t = row_total(r);
 
 		tally_add(&total, &t);
@@ -398,7 +398,7 @@ static int collect(struct sampler *s)
 	struct row *r, *next;
 	int err = 0;
 
-	HASH_ITER (hh, s->rows, r, next) {
+	HASH_ITER(hh, s->rows, r, next) {
 		if (!r->member) {
 			row_fold(s, r);
 			continue;
@@ -452,7 +452,7 @@ int sampler_take(struct sampler *s, const struct proc_member *members, size_t n,
 	sample->nchildren = 0;
 	sample->has_root = false;
 	memset(&sample->all, 0, sizeof(sample->all));
-	HASH_ITER (hh, s->rows, r, next)
+	HASH_ITER(hh, s->rows, r, next)
 		r->member = r->live = false;
 	net_next(&s->net);
 	for (size_t i = 0; i < n; i++)

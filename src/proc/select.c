@@ -98,7 +98,8 @@ static int cgroup_members(struct pid_list *l, const char *path)
 		return err_set(-ENAMETOOLONG, "cgroup '%s'", path);
 	f = fopen(file, "re");
 	if (!f)
-		return err_set(-errno, "'%s' is not a cgroup directory: cannot read '%s'", path, file);
+		return err_set(-errno, "'%s' is not a cgroup directory: cannot read '%s'", path,
+			       file);
 	while (fscanf(f, "%d", &pid) == 1)
 		if (pid && pid != getpid())
 			pid_list_add(l, pid);

@@ -12,7 +12,7 @@ struct pid_list {
 	size_t n, room;
 };
 
-void pid_list_add(struct pid_list *l, pid_t pid);	/* once each */
+void pid_list_add(struct pid_list *l, pid_t pid); /* once each */
 void pid_list_free(struct pid_list *l);
 /* Every process of /proc but this one. 0 or -errno. */
 int select_all(struct pid_list *l);

@@ -12,7 +12,7 @@
 #include "states.h"
 
 #define DOMINANT 50.0 /* percent of blocked time that names the bottleneck */
-#define NOTABLE  10.0
+#define NOTABLE 10.0
 
 /* --- shape --- */
 

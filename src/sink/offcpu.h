@@ -10,7 +10,7 @@
 #include "shape.h"
 
 #define OFFCPU_THREADS 256 /* threads told, those with the most time */
-#define OFFCPU_TOP     10
+#define OFFCPU_TOP 10
 
 struct offcpu_thread {
 	char key[32]; /* "PID:TID" */

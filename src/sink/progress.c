@@ -55,8 +55,9 @@ static void progress_text(const struct progress *p, const struct report *r, char
 
 	len = (size_t)snprintf(buf, size, "%s  %s process%s, %s thread%s",
 			       format_duration(x, r->wall_ns, p->style.utf8),
-			       format_count(y, r->processes_live), r->processes_live == 1 ? "" : "es",
-			       format_count(z, r->threads_live), r->threads_live == 1 ? "" : "s");
+			       format_count(y, r->processes_live),
+			       r->processes_live == 1 ? "" : "es", format_count(z, r->threads_live),
+			       r->threads_live == 1 ? "" : "s");
 	if (r->ledger.present && a->lifetime_ns)
 		len += (size_t)snprintf(buf + len, size - len, "  on_cpu %s  %s %s",
 					format_share(x, a->states[STATE_ON_CPU].ns, a->lifetime_ns),

@@ -20,7 +20,7 @@
 #include "term.h"
 
 struct progress {
-	FILE *f;			/* NULL: nothing is drawn */
+	FILE *f; /* NULL: nothing is drawn */
 	struct text_style style;
 	bool drawn;
 };

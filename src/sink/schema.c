@@ -125,8 +125,8 @@ void schema_markdown(FILE *f)
 		"# The records\n\n"
 		"Made by `dwell schema --markdown`; a test holds it to what the program says.\n\n"
 		"`--json` and `--out FILE` write JSONL: one JSON object a line. `kind` says which "
-		"record it is. `dwell schema` prints the JSON Schema. In a field's name `[]` is any "
-		"item of an array, `.*` any member of an object.\n");
+		"record it is. `dwell schema` prints the JSON Schema. In a field's name `[]` is "
+		"any item of an array, `.*` any member of an object.\n");
 	for (size_t i = 0; i < RECORDS; i++)
 		print_record(f, records[i].kind, records[i].about, records[i].schema());
 	fprintf(f, "\n## States of the ledger\n\n| state | meaning |\n| --- | --- |\n");

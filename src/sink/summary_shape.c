@@ -151,7 +151,8 @@ const struct shape trust_shape[] = {
 	  .row_key = lost_key,
 	  .lone = true,
 	  .sub = lost_shape,
-	  .help = "what has no row of its own but stands in totals or in rows named other, by kind" },
+	  .help = "what has no row of its own but stands in totals or in rows named other, "
+		  "by kind" },
 	SHAPE_IS(U64, trust, lost_total, UNIT_COUNT, COUNTER, "sum of lost"),
 	SHAPE_KEYED("reconcile", trust, reconcile, nreconcile, reconcile_key, reconcile_shape,
 		    "the ledger against what the kernel counted on its own"),

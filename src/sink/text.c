@@ -240,7 +240,8 @@ static void account_cells(struct table *t, const struct account *a)
 	table_text(t, WHO_CPU, COLOR_NONE, "%s",
 		   format_duration(buf, a->states[STATE_ON_CPU].ns, utf8));
 	table_text(t, WHO_QUEUE, COLOR_NONE, "%s",
-		   format_duration(buf, a->states[STATE_RUNQUEUE].ns + a->states[STATE_PREEMPTED].ns,
+		   format_duration(buf,
+				   a->states[STATE_RUNQUEUE].ns + a->states[STATE_PREEMPTED].ns,
 				   utf8));
 	if (a->states[top].ns)
 		table_text(t, WHO_CAUSE, state_color(top), "%s %s", ledger_state_names[top],
@@ -333,7 +334,8 @@ static void print_commands(FILE *f, const struct report *r, const struct text_st
 	struct table *t;
 	size_t top[TOP], n;
 
-	if (r->processes_born <= 2 * TOP || l->ncommands < 2 || l->ncommands > r->processes_born / 2)
+	if (r->processes_born <= 2 * TOP || l->ncommands < 2 ||
+	    l->ncommands > r->processes_born / 2)
 		return;
 	t = table_new(style, who_columns, WHO_COLUMNS);
 	if (!t)
@@ -411,7 +413,7 @@ static void print_syscalls(FILE *f, const struct report *r, const struct text_st
 
 void text_report(FILE *f, const struct report *r, const struct text_style *style)
 {
-	fputc('\n', f);		/* apart from what the command printed */
+	fputc('\n', f); /* apart from what the command printed */
 	print_title(f, r, style);
 	if (r->ledger.present) {
 		print_states(f, r, style);

@@ -12,9 +12,9 @@
 #define BAR_MIN 6
 
 static const char *const color_codes[COLORS] = {
-	[COLOR_NONE] = "", [COLOR_BOLD] = "1", [COLOR_DIM] = "2", [COLOR_RED] = "31",
-	[COLOR_GREEN] = "32", [COLOR_YELLOW] = "33", [COLOR_BLUE] = "34",
-	[COLOR_MAGENTA] = "35", [COLOR_CYAN] = "36",
+	[COLOR_NONE] = "",   [COLOR_BOLD] = "1",     [COLOR_DIM] = "2",
+	[COLOR_RED] = "31",  [COLOR_GREEN] = "32",   [COLOR_YELLOW] = "33",
+	[COLOR_BLUE] = "34", [COLOR_MAGENTA] = "35", [COLOR_CYAN] = "36",
 };
 
 int text_width(const struct text_style *style)
@@ -96,7 +96,7 @@ void table_bar(struct table *t, size_t column, enum text_color color, double rat
 /* --- fitting --- */
 
 struct fit {
-	int widths[TABLE_COLUMNS];	/* 0: left out */
+	int widths[TABLE_COLUMNS]; /* 0: left out */
 	int total;
 };
 

@@ -15,7 +15,7 @@
 
 #define TABLE_COLUMNS 8
 #define TABLE_ROWS 32
-#define TABLE_MAX_WIDTH 100	/* on a wider screen eyes would lose the line */
+#define TABLE_MAX_WIDTH 100 /* on a wider screen eyes would lose the line */
 #define CELL_LEN 288
 
 enum text_color {
@@ -32,11 +32,11 @@ enum text_color {
 };
 
 struct table_column {
-	const char *title;		/* NULL: the section's heading runs on over it */
-	bool right;			/* numbers */
-	bool flex;			/* takes what is left over; at most one column */
-	bool bar;			/* flex, and drawn from the cell's ratio */
-	int drop;			/* 0: never left out; else the highest goes first */
+	const char *title; /* NULL: the section's heading runs on over it */
+	bool right;        /* numbers */
+	bool flex;         /* takes what is left over; at most one column */
+	bool bar;          /* flex, and drawn from the cell's ratio */
+	int drop;          /* 0: never left out; else the highest goes first */
 	enum format_cut cut;
 };
 
@@ -51,7 +51,7 @@ struct table {
 	const struct text_style *style;
 	const struct table_column *columns;
 	size_t ncolumns, nrows;
-	int blanks;			/* owed to the line: never printed at its end */
+	int blanks; /* owed to the line: never printed at its end */
 	struct table_cell cells[TABLE_ROWS][TABLE_COLUMNS];
 };
 

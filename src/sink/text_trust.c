@@ -64,7 +64,8 @@ static void print_accounted(FILE *f, double percent)
 	if (percent >= 99.9995 && percent <= 100.0005)
 		fputs("100 % accounted,", f);
 	else
-		fprintf(f, "%.3f %% accounted,", percent < 100 && percent > 99.999 ? 99.999 : percent);
+		fprintf(f, "%.3f %% accounted,",
+			percent < 100 && percent > 99.999 ? 99.999 : percent);
 }
 
 static void print_calm(FILE *f, const struct report *r, const struct text_style *style)
@@ -134,9 +135,10 @@ static void print_broken(FILE *f, const struct trust *t, const struct text_style
 		print_amount(l.f, row, row->ours, style->utf8);
 		fputs(", the kernel ", l.f);
 		print_amount(l.f, row, row->kernel, style->utf8);
-		fprintf(l.f, " (%+.3f %%, allowed %s); %" PRIu64 " of %" PRIu64 " threads are out of "
-			"bound, the worst by %s", row->percent, row->bound, row->broken, row->checked,
-			worst < 0 ? "-" : "+");
+		fprintf(l.f,
+			" (%+.3f %%, allowed %s); %" PRIu64 " of %" PRIu64 " threads are out of "
+			"bound, the worst by %s",
+			row->percent, row->bound, row->broken, row->checked, worst < 0 ? "-" : "+");
 		print_amount(l.f, row, worst < 0 ? -(uint64_t)worst : (uint64_t)worst, style->utf8);
 		text_paragraph(f, style, "BROKEN", COLOR_RED, COLOR_RED, line_text(&l));
 		line_close(&l);
@@ -150,7 +152,8 @@ static void print_cost(FILE *f, const struct trust *t, const struct text_style *
 
 	if (!(t->self_cpu_ns || t->self_rss_peak_bytes) || !line_open(&l))
 		return;
-	fprintf(l.f, "dwell itself took %s CPU, %s memory", format_duration(a, t->self_cpu_ns, style->utf8),
+	fprintf(l.f, "dwell itself took %s CPU, %s memory",
+		format_duration(a, t->self_cpu_ns, style->utf8),
 		format_bytes(b, t->self_rss_peak_bytes));
 	if (t->self_map_bytes)
 		fprintf(l.f, " and %s in the kernel", format_bytes(a, t->self_map_bytes));
@@ -173,8 +176,7 @@ void text_usage(FILE *f, const struct report *r, const struct text_style *style)
 
 	if (!u->present || !line_open(&l))
 		return;
-	fprintf(l.f, "%s user and %s system CPU time,",
-		format_duration(a, u->user_ns, style->utf8),
+	fprintf(l.f, "%s user and %s system CPU time,", format_duration(a, u->user_ns, style->utf8),
 		format_duration(b, u->system_ns, style->utf8));
 	fprintf(l.f, " %s peak memory,", format_bytes(a, u->max_rss_kb * 1024));
 	fprintf(l.f, " %s minor and %s major page faults,", format_count(a, u->minor_faults),

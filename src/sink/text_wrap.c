@@ -11,7 +11,9 @@
 /* Whether the word is the unit of the number before it: "12.3 ms" is not torn. */
 static bool is_unit(const char *word)
 {
-	static const char *const units[] = { "%", "ns", "us", "µs", "ms", "s", "B", "KiB", "MiB", "GiB" };
+	static const char *const units[] = {
+		"%", "ns", "us", "µs", "ms", "s", "B", "KiB", "MiB", "GiB",
+	};
 	size_t len = strcspn(word, " ,.;:)");
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)

@@ -19,7 +19,7 @@ static char hint[TEXT_LEN];
 
 int err_set(int err, const char *fmt, ...)
 {
-	char what[TEXT_LEN - 128];	/* leaves room for the reason */
+	char what[TEXT_LEN - 128]; /* leaves room for the reason */
 	va_list args;
 
 	va_start(args, fmt);
@@ -29,7 +29,7 @@ int err_set(int err, const char *fmt, ...)
 		snprintf(text, sizeof(text), "%s: %s", what, strerror(err < 0 ? -err : err));
 	else
 		snprintf(text, sizeof(text), "%s", what);
-	hint[0] = '\0';		/* belonged to the error before */
+	hint[0] = '\0'; /* belonged to the error before */
 	return err;
 }
 

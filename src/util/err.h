@@ -18,7 +18,7 @@ const char *err_hint_text(void);
 void err_clear(void);
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-extern enum log_level log_level;	/* default LOG_WARN; -q LOG_ERROR, --debug LOG_DEBUG */
+extern enum log_level log_level; /* default LOG_WARN; -q LOG_ERROR, --debug LOG_DEBUG */
 /* "dwell: TEXT" on stderr; stdout is data. */
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -19,7 +19,7 @@ char *format_duration(char buf[FORMAT_LEN], uint64_t ns, bool utf8);
 char *format_count(char buf[FORMAT_LEN], uint64_t n);
 /* "512 B", "12.3 KiB", "4.56 MiB". */
 char *format_bytes(char buf[FORMAT_LEN], uint64_t n);
-/* Of part in whole, "45.6 %", "100 %"; "<0.1 %" is there but small, ">99.9 %" not all; "-": of 0. */
+/* Of part in whole, "45.6 %", "100 %"; "<0.1 %": there but small, ">99.9 %": not all, "-": of 0. */
 char *format_share(char buf[FORMAT_LEN], uint64_t part, uint64_t whole);
 
 /*

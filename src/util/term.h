@@ -11,7 +11,7 @@
 #define TERM_MAX_WIDTH 400
 
 struct text_style {
-	int width;			/* columns; nothing is wider */
+	int width; /* columns; nothing is wider */
 	bool color;
 	bool utf8;
 };
