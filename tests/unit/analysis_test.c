@@ -80,7 +80,7 @@ static void classes_by_the_mix(void **state)
 {
 	assert_string_equal(mix(1000, 601, 0, 0), "io_bound");
 	assert_string_equal(mix(1000, 600, 0, 0), "unknown");
-	assert_string_equal(mix(100, 90, 0, 0), "unknown");	/* not above 100/s */
+	assert_string_equal(mix(100, 90, 0, 0), "unknown"); /* not above 100/s */
 	assert_string_equal(mix(1000, 0, 0, 401), "network_bound");
 	assert_string_equal(mix(1000, 0, 0, 400), "unknown");
 	assert_string_equal(mix(1000, 0, 301, 0), "memory_bound");
@@ -92,7 +92,7 @@ static void classes_by_the_mix(void **state)
 
 static void few_calls_on_a_busy_cpu(void **state)
 {
-	assert_string_equal(mix(10, 1, 1, 1), "unknown");	/* the CPU use is not known */
+	assert_string_equal(mix(10, 1, 1, 1), "unknown"); /* the CPU use is not known */
 	ledger(STATE_ON_CPU, 501 * MS);
 	ledger(STATE_SLEEP, 499 * MS);
 	assert_string_equal(mix(49, 1, 1, 1), "cpu_bound");

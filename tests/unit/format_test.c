@@ -16,6 +16,7 @@
 
 static void durations(void **state)
 {
+	/* clang-format off */
 	static const struct { uint64_t ns; const char *text; } rows[] = {
 		{ 0, "0" }, { 1, "1 ns" }, { 999, "999 ns" }, { 1000, "1.00 us" },
 		{ 9994, "9.99 us" }, { 9996, "10.0 us" }, { 99960, "100 us" },
@@ -24,6 +25,7 @@ static void durations(void **state)
 		{ 59951 * MS, "1m00s" }, { 125 * S, "2m05s" }, { 3599 * S, "59m59s" },
 		{ 3600 * S, "1h00m" }, { 86399 * S, "23h59m" }, { 273600 * S, "3d04h" },
 	};
+	/* clang-format on */
 	char buf[FORMAT_LEN];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -34,11 +36,13 @@ static void durations(void **state)
 
 static void counts(void **state)
 {
+	/* clang-format off */
 	static const struct { uint64_t n; const char *text; } rows[] = {
 		{ 0, "0" }, { 999, "999" }, { 1000, "1,000" }, { 12034, "12,034" },
 		{ 99999, "99,999" }, { 100000, "100 k" }, { 999499, "999 k" }, { 999500, "1.00 M" },
 		{ 1234567890, "1.23 G" }, { UINT64_MAX, "18.4 E" },
 	};
+	/* clang-format on */
 	char buf[FORMAT_LEN];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -79,11 +83,14 @@ static void cleans(void **state)
 	assert_string_equal(format_clean(buf, sizeof(buf), "ö", false), "\\xc3\\xb6");
 	/* C1 control, bidirectional override, byte order mark: each acts without being seen */
 	assert_string_equal(format_clean(buf, sizeof(buf), "\xc2\x9b", true), "\\xc2\\x9b");
-	assert_string_equal(format_clean(buf, sizeof(buf), "\xe2\x80\xae", true), "\\xe2\\x80\\xae");
-	assert_string_equal(format_clean(buf, sizeof(buf), "\xef\xbb\xbf", true), "\\xef\\xbb\\xbf");
+	assert_string_equal(format_clean(buf, sizeof(buf), "\xe2\x80\xae", true),
+			    "\\xe2\\x80\\xae");
+	assert_string_equal(format_clean(buf, sizeof(buf), "\xef\xbb\xbf", true),
+			    "\\xef\\xbb\\xbf");
 	/* overlong, surrogate, cut short, too large */
 	assert_string_equal(format_clean(buf, sizeof(buf), "\xc0\xaf", true), "\\xc0\\xaf");
-	assert_string_equal(format_clean(buf, sizeof(buf), "\xed\xa0\x80", true), "\\xed\\xa0\\x80");
+	assert_string_equal(format_clean(buf, sizeof(buf), "\xed\xa0\x80", true),
+			    "\\xed\\xa0\\x80");
 	assert_string_equal(format_clean(buf, sizeof(buf), "\xe6\xbc", true), "\\xe6\\xbc");
 	assert_string_equal(format_clean(buf, sizeof(buf), "\xf5\x80\x80\x80", true),
 			    "\\xf5\\x80\\x80\\x80");
@@ -128,7 +135,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations), cmocka_unit_test(counts), cmocka_unit_test(bytes),
-		cmocka_unit_test(shares), cmocka_unit_test(cleans), cmocka_unit_test(cuts),
+		cmocka_unit_test(shares),    cmocka_unit_test(cleans), cmocka_unit_test(cuts),
 	};
 
 	/* wcwidth() is the locale's */

@@ -29,13 +29,14 @@ static char *words[MAX_WORDS + 1];
 /* Parses "run -j x" as a shell without quotes would hand it over. */
 static int parse(const char *line)
 {
+	static char name[] = "dwell";
 	char *save = NULL;
 	int n = 0;
 
 	options_free(&o);
 	assert_true(strlen(line) < sizeof(line_copy));
 	strcpy(line_copy, line);
-	words[n++] = (char *)(uintptr_t)"dwell";
+	words[n++] = name;
 	for (char *w = strtok_r(line_copy, " ", &save); w && n < MAX_WORDS;
 	     w = strtok_r(NULL, " ", &save))
 		words[n++] = w;
@@ -65,10 +66,12 @@ static void defaults(void **state)
 
 static void options_before_and_after(void **state)
 {
+	/* clang-format off */
 	static const char *const lines[] = {
 		"-j -o f -i 5 run x", "run -j -o f -i 5 x", "-j run --out=f -i5 -- x",
 		"--interval=5 -jof run x", "--out f run -ji 5 x",
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
 		assert_int_equal(parse(lines[i]), 0);
@@ -137,20 +140,27 @@ static void probes_and_sources(void **state)
 
 static void bad_numbers(void **state)
 {
-	static const char *const bad[] = { "-5", "0", "5x", "0x5", "1e3", "4294967396", "+5", "1.5" };
-	static const char *const bad_seconds[] = { "-1", "nan", "inf", "0x3", "1e999", "1s", "e", "+1" };
+	static const char *const bad[] = {
+		"-5", "0", "5x", "0x5", "1e3", "4294967396", "+5", "1.5"
+	};
+	static const char *const bad_seconds[] = { "-1",    "nan", "inf", "0x3",
+						   "1e999", "1s",  "e",   "+1" };
 	char line[64], message[160];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		snprintf(line, sizeof(line), "run -i %s x", bad[i]);
-		snprintf(message, sizeof(message), "option '--interval': '%s' is not a number of "
-			 "milliseconds from 1 to 86400000", bad[i]);
+		snprintf(message, sizeof(message),
+			 "option '--interval': '%s' is not a number of "
+			 "milliseconds from 1 to 86400000",
+			 bad[i]);
 		refused(line, message);
 	}
 	for (size_t i = 0; i < sizeof(bad_seconds) / sizeof(*bad_seconds); i++) {
 		snprintf(line, sizeof(line), "run --duration=%s x", bad_seconds[i]);
-		snprintf(message, sizeof(message), "option '--duration': '%s' is not a number of "
-			 "seconds (0: until the end)", bad_seconds[i]);
+		snprintf(message, sizeof(message),
+			 "option '--duration': '%s' is not a number of "
+			 "seconds (0: until the end)",
+			 bad_seconds[i]);
 		refused(line, message);
 	}
 	refused("run -i 500 -m 100 x", "--max-interval 100 is below --interval 500");
@@ -249,12 +259,17 @@ static int forget(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults), cmocka_unit_test(options_before_and_after),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(options_before_and_after),
 		cmocka_unit_test(the_commands_words_are_its_own),
-		cmocka_unit_test(attach_takes_pids), cmocka_unit_test(probes_and_sources),
-		cmocka_unit_test(bad_numbers), cmocka_unit_test(unknown_words),
-		cmocka_unit_test(misplaced), cmocka_unit_test(exit_codes),
-		cmocka_unit_test(ebpf_switches), cmocka_unit_test(help_forgives),
+		cmocka_unit_test(attach_takes_pids),
+		cmocka_unit_test(probes_and_sources),
+		cmocka_unit_test(bad_numbers),
+		cmocka_unit_test(unknown_words),
+		cmocka_unit_test(misplaced),
+		cmocka_unit_test(exit_codes),
+		cmocka_unit_test(ebpf_switches),
+		cmocka_unit_test(help_forgives),
 		cmocka_unit_test(help_is_complete),
 	};
 

@@ -18,7 +18,7 @@ static int make(void **state)
 
 static int drop(void **state)
 {
-	report_free(*state);	/* LeakSanitizer finds what stays */
+	report_free(*state); /* LeakSanitizer finds what stays */
 	return 0;
 }
 
@@ -57,7 +57,7 @@ static void large_requests_fit_between_small_ones(void **state)
 	assert_int_equal(large[0], 0);
 	assert_int_equal(large[(5 << 20) - 1], 0);
 	memset(large, 0xff, 5 << 20);
-	assert_ptr_equal(after, before + 16);	/* the small block's room is still used */
+	assert_ptr_equal(after, before + 16); /* the small block's room is still used */
 	assert_int_equal(after[0], 0);
 	assert_int_equal(before[15], 0);
 }

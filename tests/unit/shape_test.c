@@ -262,12 +262,11 @@ static void the_schema_says_the_same(void **state)
 static void a_record_begins_with_its_kind(void **state)
 {
 	check_text(shape_record("k", json_pack("{s:i}", "n", 1)), "{\"kind\":\"k\",\"n\":1}");
-	check_text(
-		shape_record_schema("k", shape_schema(pair_shape)),
-		"{\"type\":\"object\",\"properties\":{\"kind\":{\"const\":\"k\",\"description\":"
-		"\"which record this is\"},\"n\":{\"type\":\"integer\",\"minimum\":0,\"description\":"
-		"\"how many (count, counter)\"}},\"required\":[\"kind\",\"n\"],"
-		"\"additionalProperties\":false}");
+	check_text(shape_record_schema("k", shape_schema(pair_shape)),
+		   "{\"type\":\"object\",\"properties\":{\"kind\":{\"const\":\"k\",\"description\":"
+		   "\"which record this is\"},\"n\":{\"type\":\"integer\",\"minimum\":0,"
+		   "\"description\":\"how many (count, counter)\"}},\"required\":[\"kind\",\"n\"],"
+		   "\"additionalProperties\":false}");
 }
 
 int main(void)

@@ -172,14 +172,16 @@ static void calls_are_averaged(void **state)
 	json_decref(json);
 }
 
+#define SUMMARY                                                                                    \
+	"{\"kind\":\"summary\",\"schema_version\":1,\"wall_ns\":1500000000,"                       \
+	"\"exit\":{\"code\":3,\"signal\":null},\"processes\":9,\"threads\":10,"                    \
+	"\"ledger\":{\"lifetime_ns\":5,\"residual_ns\":0,\"objects\":[],"                          \
+	"\"states\":{\"on_cpu\":{\"ns\":5,\"count\":1}}},"                                         \
+	"\"trust\":{\"lost_total\":0,\"reconcile_ok\":true,\"notes\":[]}}\n"
+
 static void the_summary_knows_better(void **state)
 {
-	json_t *json = stats_of(METADATA THREE(
-		"\"kind\":\"tree\",") "{\"kind\":\"summary\",\"schema_version\":1,\"wall_ns\":1500000000,"
-				      "\"exit\":{\"code\":3,\"signal\":null},\"processes\":9,\"threads\":10,"
-				      "\"ledger\":{\"lifetime_ns\":5,\"residual_ns\":0,\"objects\":[],"
-				      "\"states\":{\"on_cpu\":{\"ns\":5,\"count\":1}}},"
-				      "\"trust\":{\"lost_total\":0,\"reconcile_ok\":true,\"notes\":[]}}\n");
+	json_t *json = stats_of(METADATA THREE("\"kind\":\"tree\",") SUMMARY);
 	const json_t *run = json_object_get(json, "run");
 
 	check_real(json, "total_time_secs", 1.5);

@@ -14,10 +14,12 @@
 #include "names.h"
 
 /* Calls that never did anything on Linux, or nothing for decades. */
+/* clang-format off */
 static const char *const classless[] = {
 	"afs_syscall", "tuxcall", "security", "vserver", "getpmsg", "putpmsg", "break", "gtty",
 	"stty", "lock", "mpx", "prof", "profil", "ulimit", "idle",
 };
+/* clang-format on */
 
 static bool is_classless(const char *name)
 {
@@ -106,6 +108,7 @@ static void every_name_has_a_class(void **state)
 /* Calls from every part of the list: bsearch finds them only if it is sorted. */
 static void classes_are_by_what_the_call_does(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name, *class;
 	} want[] = {
@@ -114,11 +117,12 @@ static void classes_are_by_what_the_call_does(void **state)
 		{ "futex", "ipc" }, { "getrandom", "system" }, { "io_uring_enter", "file_io" },
 		{ "landlock_add_rule", "security" }, { "madvise", "memory" }, { "mseal", "memory" },
 		{ "newfstatat", "file_io" }, { "pipe2", "ipc" }, { "poll", "file_io" },
-		{ "ppoll", "file_io" }, { "rt_sigaction", "signal" }, { "set_robust_list", "process" },
-		{ "statfs", "file_io" }, { "statx", "file_io" }, { "timerfd_create", "time" },
-		{ "uname", "system" }, { "unshare", "process" }, { "writev", "file_io" },
-		{ "tuxcall", "other" }, { "not_a_call", "other" },
+		{ "ppoll", "file_io" }, { "rt_sigaction", "signal" },
+		{ "set_robust_list", "process" }, { "statfs", "file_io" }, { "statx", "file_io" },
+		{ "timerfd_create", "time" }, { "uname", "system" }, { "unshare", "process" },
+		{ "writev", "file_io" }, { "tuxcall", "other" }, { "not_a_call", "other" },
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++)
 		assert_string_equal(syscall_class_name(syscall_class(want[i].name)), want[i].class);
@@ -127,8 +131,8 @@ static void classes_are_by_what_the_call_does(void **state)
 
 static void classes_have_the_contracts_names_and_order(void **state)
 {
-	static const char *const names[] = { "file_io", "memory", "process", "network", "time",
-					     "ipc", "security", "signal", "system", "other" };
+	static const char *const names[] = { "file_io", "memory",   "process", "network", "time",
+					     "ipc",     "security", "signal",  "system",  "other" };
 
 	assert_int_equal(SYSCALL_CLASSES, sizeof(names) / sizeof(*names));
 	for (int i = 0; i < SYSCALL_CLASSES; i++)

@@ -53,9 +53,11 @@ static void see_live(uint32_t proc_id, uint32_t thread_id, uint32_t reads)
 static void see_final(uint32_t proc_id, uint32_t thread_id, uint32_t reads, uint32_t flags)
 {
 	struct syscalls_final_short f = {
-		.head = { .kind = EVENT_SYSCALLS_FINAL, .flags = flags | FINAL_SHORT,
+		.head = { .kind = EVENT_SYSCALLS_FINAL,
+			  .flags = flags | FINAL_SHORT,
 			  .who = { .proc_id = proc_id, .thread_id = thread_id } },
-		.ncalls = 1, .nerrors = 1,
+		.ncalls = 1,
+		.nerrors = 1,
 		.calls = { { SYS_read, reads } },
 		.errors = { { .count = reads / 2, .slot = SYS_read, .err = EAGAIN } },
 	};
@@ -77,7 +79,8 @@ static void a_thread_seen_alive_and_ended_counts_once(void **state)
 
 static void a_whole_final_record_counts_every_slot(void **state)
 {
-	struct syscalls_final f = { .head = { .kind = EVENT_SYSCALLS_FINAL, .who = { .proc_id = 3 } } };
+	struct syscalls_final f = { .head = { .kind = EVENT_SYSCALLS_FINAL,
+					      .who = { .proc_id = 3 } } };
 
 	for (uint32_t slot = 0; slot < CALL_SLOTS; slot++)
 		f.thread.counts[slot] = slot + 1;
@@ -101,7 +104,7 @@ static void a_wrapped_count_goes_on(void **state)
 	struct rare_key carry = { .proc_id = 1, .nr = SYS_read };
 
 	see_live(1, 7, 0xfffffff0);
-	see_live(1, 7, 5);	/* 4 + 1: the count restarts at 1 */
+	see_live(1, 7, 5); /* 4 + 1: the count restarts at 1 */
 	store_rare(&store, &carry, 0xffffffff);
 	assert_true(in_tree(SYS_read) == 0x100000004);
 	store_rare(&store, &carry, 0xffffffff);

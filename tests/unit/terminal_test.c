@@ -16,7 +16,7 @@
 #include "term.h"
 
 struct terminal {
-	int ours, theirs;		/* what a person reads; what a program writes to */
+	int ours, theirs; /* what a person reads; what a program writes to */
 	FILE *f;
 };
 
@@ -153,7 +153,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(styles, open_terminal, close_terminal),
 		cmocka_unit_test_setup_teardown(line_is_drawn_and_cleared, open_terminal,
 						close_terminal),
-		cmocka_unit_test_setup_teardown(silent_when_it_must_be, open_terminal, close_terminal),
+		cmocka_unit_test_setup_teardown(silent_when_it_must_be, open_terminal,
+						close_terminal),
 	};
 
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))

@@ -13,8 +13,10 @@
 #define MS 1000000ULL
 #define S 1000000000ULL
 
+/* clang-format off */
 #define WAIT(ns_, count_, max_, p99_) \
 	{ .ns = (ns_), .count = (count_), .max_ns = (max_), .p99_ns = (p99_) }
+/* clang-format on */
 
 static struct source_row sources[] = {
 	{ .probe = "ledger", .chosen = "tp_btf" },
@@ -22,7 +24,12 @@ static struct source_row sources[] = {
 };
 
 static struct reconcile_row agreed[] = {
-	{ .name = "switches", .unit = "count", .ours = 5, .kernel = 5, .ok = true, .bound = "exact" },
+	{ .name = "switches",
+	  .unit = "count",
+	  .ours = 5,
+	  .kernel = 5,
+	  .ok = true,
+	  .bound = "exact" },
 };
 
 static void fill_trust(struct trust *t)
@@ -42,6 +49,7 @@ static void fill_trust(struct trust *t)
 
 /* --- a build --- */
 
+/* clang-format off */
 static struct process_row build_processes[] = {
 	{ .pid = 4120, .comm = "make", .account = { .lifetime_ns = 12345 * MS,
 	  .states = { [STATE_ON_CPU] = WAIT(210 * MS, 310, 2 * MS, MS),
@@ -71,6 +79,7 @@ static struct object_row build_objects[] = {
 	{ .pid = 4120, .comm = "make", .state = STATE_PIPE, .kind = "pipe", .name = "pipe:[88123]",
 	  .ns = 98 * MS, .count = 12345, .max_ns = 900 * US },
 };
+/* clang-format on */
 
 static struct errno_count openat_errors[] = { { ENOENT, 8123 }, { EACCES, 2 } };
 static struct call_row build_calls[] = {
@@ -121,18 +130,21 @@ static void fill_build(struct report *r)
 
 /* --- a program that lost events and does not add up, killed --- */
 
+/* clang-format off */
 static struct object_row stuck_objects[] = {
-	{ .pid = 77, .comm = "server", .state = STATE_FUTEX, .kind = "futex", .name = "0x7f1204a010c8",
-	  .ns = 38 * S, .count = 4, .max_ns = 9800 * MS },
+	{ .pid = 77, .comm = "server", .state = STATE_FUTEX, .kind = "futex",
+	  .name = "0x7f1204a010c8", .ns = 38 * S, .count = 4, .max_ns = 9800 * MS },
 };
 
 static struct reconcile_row broken[] = {
 	{ .name = "switches", .unit = "count", .ours = 12345, .kernel = 12350, .difference = -5,
-	  .percent = -0.0405, .checked = 4, .broken = 1, .worst = -5, .ok = false, .bound = "exact" },
-	{ .name = "on_cpu", .unit = "ns", .ours = 900 * MS, .kernel = 950 * MS, .difference = -50000000,
-	  .percent = -5.263, .checked = 4, .broken = 2, .worst = -30000000, .ok = false,
-	  .bound = "<= 1 % or 50 us a thread" },
+	  .percent = -0.0405, .checked = 4, .broken = 1, .worst = -5, .ok = false,
+	  .bound = "exact" },
+	{ .name = "on_cpu", .unit = "ns", .ours = 900 * MS, .kernel = 950 * MS,
+	  .difference = -50000000, .percent = -5.263, .checked = 4, .broken = 2,
+	  .worst = -30000000, .ok = false, .bound = "<= 1 % or 50 us a thread" },
 };
+/* clang-format on */
 
 static struct named_count lost[] = {
 	{ "ring_full", 0, "records" },
@@ -175,11 +187,13 @@ static struct process_row evil_processes[] = {
 	{ .pid = 2, .comm = "\xe2\x80\xaegnp.exe", .account = { .lifetime_ns = S } },
 };
 
+/* clang-format off */
 static struct object_row evil_objects[] = {
 	{ .pid = 1, .comm = "\033[31mred", .state = STATE_DISK, .kind = "file",
 	  .name = "/tmp/\033[2Ja\nb\xff\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97", .ns = S,
 	  .count = 1, .max_ns = S },
 };
+/* clang-format on */
 
 static void fill_hostile(struct report *r)
 {
@@ -202,8 +216,8 @@ static void fill_hostile(struct report *r)
 /* --- no BPF --- */
 
 static const char *no_bpf_notes[] = {
-	"no BPF (not permitted): the ledger and the system calls are missing; run dwell as root, or "
-	"see 'dwell doctor'",
+	"no BPF (not permitted): the ledger and the system calls are missing; run dwell as root, "
+	"or see 'dwell doctor'",
 };
 
 static void fill_bare(struct report *r)
@@ -212,8 +226,14 @@ static void fill_bare(struct report *r)
 	r->target = "true";
 	r->wall_ns = 1400 * US;
 	r->has_exit = true;
-	r->usage = (struct usage){ .present = true, .user_ns = 800 * US, .system_ns = 310 * US,
-				   .max_rss_kb = 1840, .minor_faults = 91, .voluntary = 1 };
+	r->usage = (struct usage){
+		.present = true,
+		.user_ns = 800 * US,
+		.system_ns = 310 * US,
+		.max_rss_kb = 1840,
+		.minor_faults = 91,
+		.voluntary = 1,
+	};
 	r->trust.notes = no_bpf_notes;
 	r->trust.nnotes = 1;
 }
@@ -223,5 +243,5 @@ const struct text_case text_cases[] = {
 	{ "stuck", fill_stuck },
 	{ "hostile", fill_hostile },
 	{ "bare", fill_bare },
-	{}
+	{},
 };

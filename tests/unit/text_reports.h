@@ -6,10 +6,10 @@
 #include "report.h"
 
 struct text_case {
-	const char *name;		/* of the golden files: text-NAME-WIDTH[-color].txt */
+	const char *name; /* of the golden files: text-NAME-WIDTH[-color].txt */
 	void (*fill)(struct report *r);
 };
 
-extern const struct text_case text_cases[];	/* ended by a NULL name */
+extern const struct text_case text_cases[]; /* ended by a NULL name */
 
 #endif

@@ -38,8 +38,8 @@ static const char *golden_dir(void)
 
 	if (!access("tests/golden", R_OK))
 		return "tests/golden";
-	snprintf(dir, sizeof(dir), "%.*s../golden",
-		 (int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__);
+	snprintf(dir, sizeof(dir), "%.*s../golden", (int)(strrchr(__FILE__, '/') + 1 - __FILE__),
+		 __FILE__);
 	return dir;
 }
 
@@ -48,7 +48,8 @@ static void check_golden(const struct text_case *c, struct text_style style, con
 	char path[768], want[16384] = "", *text = render(c, style);
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/text-%s-%d%s.txt", golden_dir(), c->name, style.width, suffix);
+	snprintf(path, sizeof(path), "%s/text-%s-%d%s.txt", golden_dir(), c->name, style.width,
+		 suffix);
 	if (getenv("DWELL_GOLDEN_WRITE")) {
 		f = fopen(path, "w");
 		assert_non_null(f);
@@ -101,7 +102,8 @@ static void every_width(void **state)
 			struct text_style style = { width, false, width % 2 };
 			char *text = render(c, style), *save = NULL;
 
-			for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+			for (char *l = strtok_r(text, "\n", &save); l;
+			     l = strtok_r(NULL, "\n", &save))
 				check_line(c->name, l, style);
 			free(text);
 		}
@@ -116,7 +118,7 @@ static void color_adds_only_color(void **state)
 		char *color = render(c, (struct text_style){ 80, true, true }), *to = color;
 
 		assert_string_not_equal(plain, color);
-		for (const char *from = color; *from; ) {
+		for (const char *from = color; *from;) {
 			size_t code = 0;
 
 			if (from[0] == '\033' && from[1] == '[')
@@ -151,8 +153,10 @@ static void empty_report(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(golden_files), cmocka_unit_test(every_width),
-		cmocka_unit_test(color_adds_only_color), cmocka_unit_test(empty_report),
+		cmocka_unit_test(golden_files),
+		cmocka_unit_test(every_width),
+		cmocka_unit_test(color_adds_only_color),
+		cmocka_unit_test(empty_report),
 	};
 
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))

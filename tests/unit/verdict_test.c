@@ -91,12 +91,14 @@ static void queue_behind_others(void **state)
 
 static void disk_with_its_file(void **state)
 {
+	/* clang-format off */
 	static struct object_row objects[] = {
 		{ .pid = 9, .comm = "db", .state = STATE_DISK, .kind = "file",
 		  .name = "/var/lib/x/wal", .ns = 5 * S, .count = 700 },
 		{ .pid = 9, .comm = "db", .state = STATE_DISK, .kind = "file", .name = "/b",
 		  .ns = S, .count = 10 },
 	};
+	/* clang-format on */
 	struct report *r = start(10 * S, 10 * S, 1);
 
 	wait(r, STATE_DISK, 6200 * MS, 765);
@@ -110,10 +112,12 @@ static void disk_with_its_file(void **state)
 /* No object has a fifth of the time: none is named. */
 static void no_object_stands_out(void **state)
 {
+	/* clang-format off */
 	static struct object_row objects[] = {
 		{ .pid = 9, .comm = "tar", .state = STATE_DISK, .kind = "file", .name = "/a",
 		  .ns = S, .count = 7 },
 	};
+	/* clang-format on */
 	struct report *r = start(10 * S, 10 * S, 1);
 
 	wait(r, STATE_DISK, 9 * S, 1);
@@ -124,16 +128,22 @@ static void no_object_stands_out(void **state)
 
 static void lock_with_its_waker(void **state)
 {
+	/* clang-format off */
 	static struct object_row objects[] = {
 		{ .pid = 9, .comm = "server", .state = STATE_FUTEX, .kind = "futex",
 		  .name = "0x7f0010", .ns = 27 * S, .count = 90000 },
 	};
 	static struct waker_row wakers[] = {
-		{ .state = STATE_POLL, .waker_tid = 3, .waker_comm = "other", .ns = 50 * S, .count = 1 },
-		{ .state = STATE_FUTEX, .waker_tid = 11, .waker_comm = "hog", .ns = 12 * S, .count = 9 },
-		{ .state = STATE_FUTEX, .waker_tid = 12, .waker_comm = "fair", .ns = 9 * S, .count = 9 },
-		{ .state = STATE_FUTEX, .waker_tid = 11, .waker_comm = "hog", .ns = 8 * S, .count = 9 },
+		{ .state = STATE_POLL, .waker_tid = 3, .waker_comm = "other",
+		  .ns = 50 * S, .count = 1 },
+		{ .state = STATE_FUTEX, .waker_tid = 11, .waker_comm = "hog",
+		  .ns = 12 * S, .count = 9 },
+		{ .state = STATE_FUTEX, .waker_tid = 12, .waker_comm = "fair",
+		  .ns = 9 * S, .count = 9 },
+		{ .state = STATE_FUTEX, .waker_tid = 11, .waker_comm = "hog",
+		  .ns = 8 * S, .count = 9 },
 	};
+	/* clang-format on */
 	struct report *r = start(10 * S, 40 * S, 4);
 
 	wait(r, STATE_FUTEX, 30 * S, 100000 - 1);
@@ -142,9 +152,9 @@ static void lock_with_its_waker(void **state)
 	r->ledger.nobjects = 1;
 	r->ledger.wakers = wakers;
 	r->ledger.nwakers = 4;
-	says(r, "Waiting for locks (futex): 75.0 % of 40.0 s of busy thread time, 99,999 waits of 300 us "
-		"on average; 90.0 % of it on 0x7f0010 (server 9), woken most by hog (thread 11). "
-		"On a CPU: 25.0 %.");
+	says(r, "Waiting for locks (futex): 75.0 % of 40.0 s of busy thread time, 99,999 waits of "
+		"300 us on average; 90.0 % of it on 0x7f0010 (server 9), woken most by hog "
+		"(thread 11). On a CPU: 25.0 %.");
 }
 
 /* A shell that waits for a child that computes: the child is the story. */
@@ -231,11 +241,13 @@ static void only_parked_threads(void **state)
 static void handoff(void **state)
 {
 	static struct process_row processes[] = { { .pid = 21 }, { .pid = 22 } };
+	/* clang-format off */
 	static struct waker_row wakers[] = {
 		{ .tid = 21, .state = STATE_PIPE, .waker_tid = 22, .ns = 3 * S, .count = 50000 },
 		{ .tid = 22, .state = STATE_PIPE, .waker_tid = 21, .ns = 3 * S, .count = 40000 },
 		{ .tid = 22, .state = STATE_PIPE, .waker_tid = 99, .ns = S, .count = 10 },
 	};
+	/* clang-format on */
 	struct report *r = start(10 * S, 20 * S, 2);
 
 	wait(r, STATE_PIPE, 7 * S, 90010);
@@ -244,9 +256,10 @@ static void handoff(void **state)
 	r->ledger.nprocesses = 2;
 	r->ledger.wakers = wakers;
 	r->ledger.nwakers = 3;
-	says(r, "CPU-bound: 92.9 % of 14.0 s of busy thread time was on a CPU. Its own threads waited "
-		"for each other over pipes for 30.0 % of all thread time, 90,000 times for 66.7 us on "
-		"average.");
+	says(r,
+	     "CPU-bound: 92.9 % of 14.0 s of busy thread time was on a CPU. Its own threads waited "
+	     "for each other over pipes for 30.0 % of all thread time, 90,000 times for 66.7 us on "
+	     "average.");
 }
 
 static void three_sentences_at_most(void **state)
@@ -255,19 +268,27 @@ static void three_sentences_at_most(void **state)
 
 	for (enum ledger_state s = STATE_DISK; s <= STATE_SOCKET; s++)
 		wait(r, s, 2 * S + s, 1);
-	says(r, "Waiting for sockets: 20.0 % of 10.0 s of busy time, 1 wait of 2.00 s. Waiting for "
-		"pipes: 20.0 %, 1 wait of 2.00 s. Waiting for locks (futex): 20.0 %, 1 wait of 2.00 s.");
+	says(r, "Waiting for sockets: 20.0 % of 10.0 s of busy time, 1 wait of 2.00 s. "
+		"Waiting for pipes: 20.0 %, 1 wait of 2.00 s. "
+		"Waiting for locks (futex): 20.0 %, 1 wait of 2.00 s.");
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_measured), cmocka_unit_test(cpu), cmocka_unit_test(queue),
-		cmocka_unit_test(queue_behind_others), cmocka_unit_test(disk_with_its_file),
-		cmocka_unit_test(no_object_stands_out), cmocka_unit_test(lock_with_its_waker),
-		cmocka_unit_test(looks_through_children), cmocka_unit_test(idle_below_children),
-		cmocka_unit_test(idle_with_some_work), cmocka_unit_test(parked_threads_are_idle),
-		cmocka_unit_test(only_parked_threads), cmocka_unit_test(handoff),
+		cmocka_unit_test(nothing_measured),
+		cmocka_unit_test(cpu),
+		cmocka_unit_test(queue),
+		cmocka_unit_test(queue_behind_others),
+		cmocka_unit_test(disk_with_its_file),
+		cmocka_unit_test(no_object_stands_out),
+		cmocka_unit_test(lock_with_its_waker),
+		cmocka_unit_test(looks_through_children),
+		cmocka_unit_test(idle_below_children),
+		cmocka_unit_test(idle_with_some_work),
+		cmocka_unit_test(parked_threads_are_idle),
+		cmocka_unit_test(only_parked_threads),
+		cmocka_unit_test(handoff),
 		cmocka_unit_test(three_sentences_at_most),
 	};
 
