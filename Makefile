@@ -4,6 +4,7 @@
 #   make            build/dwell
 #   make run        the same, then dwell on a real command
 #   make test       every test; the last line is `N passed, N failed`
+#   make format     clang-format on every source
 #   make unit lint bench install clean
 
 BUILD = build
@@ -33,6 +34,9 @@ unit: setup-build setup-test
 lint: setup-build setup-lint
 	@scripts/lint
 
+format: setup-lint
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
 bench: setup-build setup-bench
 	@$(MAKE) --no-print-directory $(BUILD)/dwell
 	@bench/run
@@ -48,4 +52,4 @@ setup-%: FORCE
 	@scripts/setup $*
 
 FORCE:
-.PHONY: all run test unit lint bench install clean FORCE
+.PHONY: all run test unit lint format bench install clean FORCE
