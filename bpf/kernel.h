@@ -171,6 +171,8 @@ struct unix_sock {
 	struct sock *peer;
 } SLICE;
 
+struct bpf_local_storage;
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
@@ -188,6 +190,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct signal_struct *signal;
 	struct files_struct *files;
+	struct bpf_local_storage *bpf_storage;	/* NULL: nobody keeps anything for it */
 	struct task_io_accounting ioac;
 	char comm[16];
 } SLICE;

@@ -35,6 +35,15 @@ struct target {
 	__u32 pad;
 };
 
+/* Constants of a session, the map `.rodata.cfg` of every object. */
+struct bpf_cfg {
+	__u64 pidns_inum;	/* dwell's PID namespace: inode of /proc/self/ns/pid */
+	__u32 exclude_children;
+	__u32 all;		/* every thread but dwell's own and the kernel's */
+	__u32 self_tgid;	/* dwell, in its own namespace */
+	__u32 pad;
+};
+
 enum event_kind {
 	EVENT_BIRTH = 1,	/* struct birth_event: fork, vfork, clone; also threads found at attach */
 	EVENT_EXEC,		/* struct exec_event */
@@ -104,6 +113,7 @@ enum counter {
 	COUNTER_LOST_SYSCALLS,	/* no memory for a thread's call counts */
 	COUNTER_LOST_ERRNO,	/* errno table full: counted in the row `other` */
 	COUNTER_SPILLED_SYSCALLS,
+	COUNTER_STALE,		/* raw_tp: a dead thread's entry met under a new thread's address */
 	COUNTER_TORN,		/* a live record changed while it was read, each of four times */
 	COUNTER_MAX = 64
 };

@@ -231,7 +231,7 @@ int target_seed(struct bpf_iter__task *ctx)
 
 	if (!task || (task->flags & (PF_KTHREAD | PF_EXITING)))
 		return 0;
-	if (task_map_get(&targets, task))
+	if (target_of(task))
 		return 0;
 	init.pid = tgid_seen(task);
 	if (init.pid == cfg.self_tgid)
@@ -239,7 +239,7 @@ int target_seed(struct bpf_iter__task *ctx)
 	if (!cfg.all && !bpf_map_lookup_elem(&seed_pids, &init.pid))
 		return 0;
 	leader = task->group_leader;
-	of_leader = leader ? task_map_get(&targets, leader) : NULL;
+	of_leader = leader ? target_of(leader) : NULL;
 	if (of_leader)
 		init.proc_id = of_leader->proc_id;
 	init.born_ns = bpf_ktime_get_ns();

@@ -16,14 +16,6 @@
 #define SEC_TP(event) SEC("tp_btf/" event)
 #endif
 
-struct bpf_cfg {
-	__u64 pidns_inum;	/* dwell's PID namespace: inode of /proc/self/ns/pid */
-	__u32 exclude_children;
-	__u32 all;		/* every thread but dwell's own and the kernel's */
-	__u32 self_tgid;	/* dwell, in its own namespace */
-	__u32 pad;
-};
-
 const volatile struct bpf_cfg cfg SEC(".rodata.cfg");
 
 TASK_MAP(targets, struct target);
@@ -48,14 +40,33 @@ static __always_inline __u64 counter_add(__u32 which)
 	return v ? __sync_fetch_and_add(v, 1) : 0;
 }
 
+/*
+ * Is `who`, found under the task's address, that task, or a dead one whose memory it got?
+ * exec by a thread that is not the leader takes over the leader's start time as well.
+ */
+static __always_inline bool is_same_task(task_ref task, const struct target *who)
+{
+#ifdef TASK_HASH
+	__u64 start = TASK_READ(task, start_time);
+
+	if (start != who->start_ns && start != who->proc_start_ns) {
+		counter_add(COUNTER_STALE);
+		return false;
+	}
+#endif
+	return true;
+}
+
 static __always_inline struct target *target_of(task_ref task)
 {
-	return task_map_get(&targets, task);
+	struct target *t = task_map_get(&targets, task);
+
+	return t && is_same_task(task, t) ? t : NULL;
 }
 
 static __always_inline struct target *target_current(void)
 {
-	return task_map_get(&targets, bpf_get_current_task_btf());
+	return target_of(bpf_get_current_task_btf());
 }
 
 /*

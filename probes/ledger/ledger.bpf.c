@@ -115,7 +115,9 @@ struct {	/* never written: what a new account starts from */
 
 static __always_inline struct ledger_thread *account_of(task_ref task)
 {
-	return task_map_get(&ledger_threads, task);
+	struct ledger_thread *l = task_map_get(&ledger_threads, task);
+
+	return l && is_same_task(task, &l->who) ? l : NULL;
 }
 
 /* ---- histograms ---- */
@@ -601,22 +603,19 @@ SEC_TP("sched_switch")
 int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct ledger_thread *in, *out;
-	__u64 now;
+	__u64 now = 0;
 
 #ifdef TASK_HASH
 	prev = bpf_get_current_task_btf(); /* the same task, typed */
 #endif
 	out = account_of(prev);
-	if (out && out->ended)
-		out = NULL;
-	in = account_of(next);
-	if (!out && !in)
-		return 0;
-	now = bpf_ktime_get_ns();
-	if (out)
+	if (out && !out->ended) {
+		now = bpf_ktime_get_ns();
 		switch_out(out, prev, preempt, now);
+	}
+	in = account_of(next);
 	if (in)
-		switch_in(in, !prev->pid, now);
+		switch_in(in, !prev->pid, now ? now : bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -796,8 +795,8 @@ int ledger_seed(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	t = task_map_get(&targets, task);
-	if (!t || !(t->flags & TARGET_ATTACHED) || task_map_get(&ledger_threads, task))
+	t = target_of(task);
+	if (!t || !(t->flags & TARGET_ATTACHED) || account_of(task))
 		return 0;
 	l = account_open(task, t);
 	if (!l)
@@ -852,7 +851,7 @@ int ledger_live(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	l = task_map_get(&ledger_threads, task);
+	l = account_of(task);
 	if (!l || l->ended)
 		return 0;
 	f = bpf_map_lookup_elem(&ledger_scratch, &zero);

@@ -51,7 +51,6 @@ static int ledger_configure(struct probe *p, struct bpf_object *obj)
 	struct bpf_map *hists = bpf_object__find_map_by_name(obj, "ledger_hists");
 	uint32_t blocks = LEDGER_STATES + probe_limit(p, "ledger_hists", HIST_BLOCKS);
 	long long delta = kernel_btf_preempt_delta();
-	uint32_t cast = kernel_btf_has_rdonly_cast();
 	struct cause_table causes;
 	int err;
 
@@ -61,8 +60,6 @@ static int ledger_configure(struct probe *p, struct bpf_object *obj)
 		err = set_constant(obj, ".rodata.hist", &blocks, sizeof(blocks));
 	if (!err)
 		err = set_constant(obj, ".rodata.irq", &delta, sizeof(delta));
-	if (!err)
-		err = set_constant(obj, ".rodata.kread", &cast, sizeof(cast));
 	if (!err && !hists)
 		err = err_set(-ENOENT, "ledger has no map 'ledger_hists'");
 	return err ? err : bpf_map__set_max_entries(hists, blocks);

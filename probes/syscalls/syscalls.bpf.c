@@ -3,8 +3,8 @@
  * syscalls: how often each thread made each system call, and what errors came back.
  *
  * Hooks: sys_exit; sched_process_exit and _exec; io_uring_submit_req (6.3) or _sqe; with
- *        --syscall-latency also sys_enter. Cost: a call of a target two task lookups and
- *        an increment, of any other thread one lookup.
+ *        --syscall-latency also sys_enter. Cost: a call of a target one task lookup and an
+ *        increment, of a thread without any storage one load.
  * Keeps: syscalls_threads (task -> counts), syscalls_rare, syscalls_spill; see syscalls.h.
  *
  * Counted is what returns, as a tracer counts: not exit and exit_group, nor the child's
@@ -239,20 +239,52 @@ static __always_inline void count_time(struct syscalls_thread *c, __u32 slot)
 	t->hist[hist_bucket(ns) & (HIST_BUCKETS - 1)]++;
 }
 
+/*
+ * A target's record. That of the root is not made before its first exec, as what it calls
+ * until then is dwell's own code; so who has one is counted.
+ */
+static __always_inline struct syscalls_thread *record_of(struct task_struct *task)
+{
+	struct syscalls_thread *c = task_map_get(&syscalls_threads, task);
+
+#ifdef TASK_HASH
+	struct target *t = c ? target_of(task) : NULL;
+
+	if (!t || c->thread_id != t->thread_id) /* of a dead task that had this address before */
+		return NULL;
+#endif
+	return c;
+}
+
+static __always_inline struct syscalls_thread *record_open(struct task_struct *task,
+							   const struct target *t)
+{
+	struct syscalls_thread *c = task_map_create(&syscalls_threads, task, &no_calls);
+
+	if (c) {
+		c->proc_id = t->proc_id;
+		c->thread_id = t->thread_id;
+	}
+	return c;
+}
+
 /* All that is not the common case: a native call with a slot, of a thread with a record. */
-static __noinline int count_slow(struct call *call, struct target *t)
+static __noinline int count_slow(struct call *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct target *t = target_of(task);
 	struct syscalls_thread *c;
 	__u32 slot;
 
+	if (!t || (t->flags & TARGET_PREEXEC))
+		return 0;
 	call_resolve(call, task);
 	call->proc_id = t->proc_id;
-	c = task_map_get(&syscalls_threads, task);
+	c = record_of(task);
 	if (!c) {
 		if (is_born(call))
 			return 0;
-		c = task_map_create(&syscalls_threads, task, &no_calls);
+		c = record_open(task, t);
 		if (!c)
 			return count_unrecorded(call);
 	}
@@ -271,16 +303,12 @@ static __noinline int count_slow(struct call *call, struct target *t)
 static __always_inline int count_call(__u64 nr, __s64 ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct target *t = task_map_get(&targets, task);
+	struct syscalls_thread *c = record_of(task);
 	struct call call = { .nr = nr, .ret = ret };
-	struct syscalls_thread *c;
 	__u32 slot = call_slot(nr);
 
-	if (!t || (t->flags & TARGET_PREEXEC))
-		return 0;
-	c = task_map_get(&syscalls_threads, task);
 	if (!c || slot >= CALL_SLOTS || (task->thread_info.status & TS_COMPAT))
-		return count_slow(&call, t);
+		return c || task_map_any(task) ? count_slow(&call) : 0;
 	if (nr == __NR_execve && c->execveat) {
 		c->execveat = 0;
 		slot = __NR_execveat;
@@ -288,9 +316,9 @@ static __always_inline int count_call(__u64 nr, __s64 ret)
 	if (syscalls_cfg.latency)
 		count_time(c, slot);
 	if (++c->counts[slot] <= 1)
-		count_first(c, slot, t->proc_id);
+		count_first(c, slot, c->proc_id);
 	if (failed(ret))
-		count_error(c, slot, -ret, t->proc_id);
+		count_error(c, slot, -ret, c->proc_id);
 	return 0;
 }
 
@@ -320,14 +348,14 @@ int syscalls_exit_tp(struct sys_exit_ctx *ctx)
 static __always_inline int note_enter(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct target *t = task_map_get(&targets, task);
-	struct syscalls_thread *c;
+	struct syscalls_thread *c = record_of(task);
+	struct target *t;
 
-	if (!t || (t->flags & TARGET_PREEXEC))
-		return 0;
-	c = task_map_get(&syscalls_threads, task);
-	if (!c)
-		c = task_map_create(&syscalls_threads, task, &no_calls);
+	if (!c && task_map_any(task)) {
+		t = target_of(task);
+		if (t && !(t->flags & TARGET_PREEXEC))
+			c = record_open(task, t);
+	}
 	if (c)
 		c->enter_ns = bpf_ktime_get_ns();
 	return 0;
@@ -352,9 +380,9 @@ int BPF_PROG(syscalls_exec, struct task_struct *unused, int old_pid, struct linu
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscalls_thread *c;
 
-	if (!BPF_CORE_READ(bprm, fdpath) || !task_map_get(&targets, task))
+	if (!BPF_CORE_READ(bprm, fdpath) || !target_of(task))
 		return 0;
-	c = task_map_get(&syscalls_threads, task);
+	c = record_of(task);
 	if (c)
 		c->execveat = 1;
 	return 0;
@@ -451,14 +479,14 @@ __noinline int spill_thread(const struct syscalls_thread *c, __u32 thread_id, __
 static __always_inline int end_thread(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct target *t = task_map_get(&targets, task);
+	struct target *t = target_of(task);
 	struct syscalls_thread *c;
 	__u32 flags;
 	bool sent;
 
 	if (!t)
 		return 0;
-	c = task_map_get(&syscalls_threads, task);
+	c = record_of(task);
 	if (!c || c->done)
 		return 0;
 	c->done = 1;
@@ -496,10 +524,10 @@ int syscalls_live(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	t = task_map_get(&targets, task);
+	t = target_of(task);
 	if (!t)
 		return 0;
-	c = task_map_get(&syscalls_threads, task);
+	c = record_of(task);
 	if (!c || c->done)
 		return 0;
 	c->shown = 1;

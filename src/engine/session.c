@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "kernel_btf.h"
 #include "source.h"
 #include "trust.h"
 
@@ -37,11 +38,6 @@ const struct probe_class target_class = {
 	.sources = target_sources,
 	.image = { target_bpf_start, target_bpf_end },
 	.image_hash = { target_hash_bpf_start, target_hash_bpf_end },
-};
-
-struct bpf_cfg {	/* bpf/target.bpf.h */
-	uint64_t pidns_inum;
-	uint32_t exclude_children, all, self_tgid, pad;
 };
 
 uint64_t session_clock(void)
@@ -139,17 +135,21 @@ static int prepare(struct probe *p, struct bpf_object *obj, void *ctx)
 		.all = s->options->all,
 		.self_tgid = (uint32_t)getpid(),
 	};
+	struct bpf_map *kread = bpf_object__find_map_by_name(obj, ".rodata.kread");
+	uint32_t cast = kernel_btf_has_rdonly_cast();
 	struct stat st;
-	int err;
+	int err = 0;
 
 	if (map) {
 		if (stat("/proc/self/ns/pid", &st))
 			return err_set(-errno, "cannot read '/proc/self/ns/pid'");
 		cfg.pidns_inum = st.st_ino;
 		err = bpf_map__set_initial_value(map, &cfg, sizeof(cfg));
-		if (err)
-			return err_set(err, "cannot set the constants of '%s'", p->class->name);
 	}
+	if (!err && kread)
+		err = bpf_map__set_initial_value(kread, &cast, sizeof(cast));
+	if (err)
+		return err_set(err, "cannot set the constants of '%s'", p->class->name);
 	return p->session ? set_limits(p, obj) : 0;
 }
 
@@ -323,13 +323,13 @@ static int open_target(struct session *s, struct source_env *env)
 
 __attribute__((format(printf, 2, 0))) static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[512];
+	char *text;
 
-	if (log_level < LOG_DEBUG || level == LIBBPF_DEBUG)
+	if (log_level < LOG_DEBUG || level == LIBBPF_DEBUG || vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	log_msg(LOG_DEBUG, "%s", line);
+	/* the verifier's log is one message of many lines, the last of which say what is wrong */
+	fprintf(stderr, "dwell: %s", text);
+	free(text);
 	return 0;
 }
 
