@@ -41,7 +41,9 @@ static long call(long nr, long a, long b, long c)
 {
 	long ret;
 
-	asm volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c)
+	asm volatile("syscall"
+		     : "=a"(ret)
+		     : "a"(nr), "D"(a), "S"(b), "d"(c)
 		     : "rcx", "r11", "memory");
 	return ret;
 }
@@ -68,7 +70,7 @@ static void succeed_and_fail(void)
 	repeat(SYS_execve, (long)missing, 0, 0, 2);
 	repeat(SYS_dup, -1, 0, 0, 4);
 	repeat(SYS_kill, getpid(), 9999, 0, 3);
-	repeat(5000, 0, 0, 0, 2);	/* no such call */
+	repeat(5000, 0, 0, 0, 2); /* no such call */
 	note("call.getppid=1000\nerror.openat.ENOENT=7\nerror.close.EBADF=5\n");
 	note("error.execve.ENOENT=2\ncall.dup=4\nerror.dup.EBADF=4\nerror.kill.EINVAL=3\n");
 }
@@ -113,14 +115,15 @@ static void run_threads(void)
 		    CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
 
 	for (int i = 0; i < 3; i++) {
-		tids[i] = 1;	/* the kernel clears it when the thread has ended */
+		tids[i] = 1; /* the kernel clears it when the thread has ended */
 		must(clone(thread_body, stacks[i] + sizeof(stacks[i]), flags, NULL, NULL, NULL,
-			   &tids[i]), "clone");
+			   &tids[i]),
+		     "clone");
 	}
 	for (int i = 0; i < 3; i++)
 		while (tids[i])
 			__builtin_ia32_pause();
-	note("call.getuid=600\nerror.dup3.EINVAL=30\n");	/* 300 of the leader's */
+	note("call.getuid=600\nerror.dup3.EINVAL=30\n"); /* 300 of the leader's */
 }
 
 static void run_children(char *self)
@@ -167,11 +170,16 @@ static int run_compat(char *self)
 
 	(void)self;
 	for (int i = 0; i < 11; i++)
-		asm volatile("int $0x80" : "=a"(ret) : "a"(20) : "memory", "r8", "r9", "r10", "r11");
+		asm volatile("int $0x80"
+			     : "=a"(ret)
+			     : "a"(20)
+			     : "memory", "r8", "r9", "r10", "r11");
 	if (ret != getpid())
 		skip("int 0x80");
 	for (int i = 0; i < 3; i++)
-		asm volatile("int $0x80" : "=a"(ret) : "a"(6), "b"(-1)
+		asm volatile("int $0x80"
+			     : "=a"(ret)
+			     : "a"(6), "b"(-1)
 			     : "memory", "r8", "r9", "r10", "r11");
 	note("compat.getpid=11\ncompat.close.EBADF=3\n");
 	return 0;
@@ -223,9 +231,9 @@ static int run_restart(char *self)
 	must(pipe(fd), "pipe");
 	sigaction(SIGALRM, &act, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
-	call(SYS_nanosleep, (long)&ms, 0, 0);	/* EINTR */
+	call(SYS_nanosleep, (long)&ms, 0, 0); /* EINTR */
 	setitimer(ITIMER_REAL, &soon, NULL);
-	call(SYS_read, fd[0], (long)&c, 1);	/* EINTR */
+	call(SYS_read, fd[0], (long)&c, 1); /* EINTR */
 	act.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &act, NULL);
 	if (!must(fork(), "fork")) {
@@ -234,7 +242,7 @@ static int run_restart(char *self)
 		_exit(0);
 	}
 	setitimer(ITIMER_REAL, &soon, NULL);
-	call(SYS_read, fd[0], (long)&c, 1);	/* restarted once, then reads the byte */
+	call(SYS_read, fd[0], (long)&c, 1); /* restarted once, then reads the byte */
 	setitimer(ITIMER_REAL, &off, NULL);
 	waitpid(-1, NULL, 0);
 	note("call.nanosleep=1\ncall.read=3\ncall.rt_sigreturn=3\ncall.setitimer=4\n");
@@ -246,7 +254,7 @@ static const struct {
 	const char *name;
 	int (*run)(char *self);
 } parts[] = {
-	{ "all", run_all }, { "end", run_end }, { "compat", run_compat },
+	{ "all", run_all },     { "end", run_end },         { "compat", run_compat },
 	{ "uring", run_uring }, { "restart", run_restart },
 };
 

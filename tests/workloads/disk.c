@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 		map = mmap(NULL, (size_t)blocks * BLOCK, PROT_READ, MAP_SHARED, fd, 0);
 		if (map == MAP_FAILED)
 			die("mmap");
-		must(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), "fadvise");	/* no readahead */
+		must(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), "fadvise"); /* no readahead */
 		must(madvise(map, (size_t)blocks * BLOCK, MADV_RANDOM), "madvise");
 	}
 	say_file(fd);

@@ -30,7 +30,7 @@ static void hold(int fd, struct shared *shared)
 	while (!shared->end) {
 		if (pwrite(fd, bulk, BULK, 0) != (ssize_t)BULK)
 			die("pwrite");
-		shared->holding = true;	/* but for the moment between two writes */
+		shared->holding = true; /* but for the moment between two writes */
 	}
 	_exit(0);
 }
@@ -40,8 +40,8 @@ int main(int argc, char **argv)
 	const char *path = argc > 1 ? argv[1] : "/dev/shm/klock.data";
 	long rounds = arg_long(argc, argv, 2, 10);
 	int fd = (int)must(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), path);
-	struct shared *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *shared =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct span s;
 	pid_t holder;
 
@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 	while (!shared->holding)
 		sleep_ns(1000000);
 	for (long i = 0; i < rounds; i++) {
-		sleep_ns(5000000);	/* lets the holder take it again */
+		sleep_ns(5000000); /* lets the holder take it again */
 		span_begin(&s);
 		if (pwrite(fd, "w", 1, 0) != 1)
 			die("pwrite");

@@ -18,7 +18,7 @@ static void burn(void)
 
 	spin_cpu_ns(quota_ns - quota_ns / 3);
 	end = cpu_ns() + quota_ns / 3;
-	while (cpu_ns() < end) {	/* getcwd through the dcache: kernel time without a wait */
+	while (cpu_ns() < end) { /* getcwd through the dcache: kernel time without a wait */
 		char text[4096];
 
 		for (int i = 0; i < 50; i++)

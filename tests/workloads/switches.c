@@ -75,6 +75,6 @@ int main(int argc, char **argv)
 	if (second)
 		reap_and_say(second);
 	say_u64("second", (uint64_t)second);
-	say_u64("followers", second ? 0 : 1);	/* threads that died before their leader */
+	say_u64("followers", second ? 0 : 1); /* threads that died before their leader */
 	return 0;
 }

@@ -158,7 +158,7 @@ static void shape_daemon(long ms)
 		prctl(PR_SET_NAME, "tree-daemon");
 		daemon = getpid();
 		must(write(ready[1], &daemon, sizeof(daemon)), "write");
-		close(STDOUT_FILENO);	/* who reads these waits for their end */
+		close(STDOUT_FILENO); /* who reads these waits for their end */
 		close(STDERR_FILENO);
 		sleep_ns((uint64_t)ms * 1000000);
 		_exit(0);
@@ -290,11 +290,18 @@ static const struct {
 	void (*run)(long n);
 	long n;
 } shapes[] = {
-	{ "fork", shape_fork, 5 }, { "vfork", shape_vfork, 5 }, { "clone3", shape_clone3, 5 },
-	{ "reuse", shape_reuse, 5 }, { "threads", shape_threads, 10 },
-	{ "daemon", shape_daemon, 300 }, { "leader_exit", shape_leader_exit, 0 },
-	{ "exec_thread", shape_exec_thread, 0 }, { "exec_end", shape_exec_end, 0 },
-	{ "pidns", shape_pidns, 0 }, { "many", shape_many, 100 }, { "stay", shape_stay, 1000 },
+	{ "fork", shape_fork, 5 },
+	{ "vfork", shape_vfork, 5 },
+	{ "clone3", shape_clone3, 5 },
+	{ "reuse", shape_reuse, 5 },
+	{ "threads", shape_threads, 10 },
+	{ "daemon", shape_daemon, 300 },
+	{ "leader_exit", shape_leader_exit, 0 },
+	{ "exec_thread", shape_exec_thread, 0 },
+	{ "exec_end", shape_exec_end, 0 },
+	{ "pidns", shape_pidns, 0 },
+	{ "many", shape_many, 100 },
+	{ "stay", shape_stay, 1000 },
 };
 
 int main(int argc, char **argv)

@@ -73,7 +73,7 @@ uint64_t delay_ns(void)
 	char *field;
 	ssize_t n;
 
-	if (fd < 0 || owner != tid_self()) {	/* after fork the descriptor is the parent's */
+	if (fd < 0 || owner != tid_self()) { /* after fork the descriptor is the parent's */
 		owner = tid_self();
 		fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
@@ -207,7 +207,7 @@ int reap_and_say(pid_t pid)
 	int status;
 
 	must(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), "waitid");
-	sleep_ns(20000000);	/* the zombie's own last switch is behind it */
+	sleep_ns(20000000); /* the zombie's own last switch is behind it */
 	must(wait4(pid, &status, 0, &ru), "wait4");
 	say_of("child", pid, "status", (uint64_t)status);
 	say_of("child", pid, "switches", (uint64_t)(ru.ru_nvcsw + ru.ru_nivcsw));

@@ -13,23 +13,23 @@
 
 struct wait_kind {
 	const char *name;
-	void (*setup)(void);		/* before the fork: what both need */
-	void (*enter)(void);		/* waiter, once, after the fork */
-	void (*arm)(void);		/* helper, before each wait */
-	void (*wait)(uint64_t ns);	/* waiter: blocks */
-	void (*wake)(void);		/* helper: ends it */
-	bool again;			/* wake may be repeated: a signal can come too early */
+	void (*setup)(void);       /* before the fork: what both need */
+	void (*enter)(void);       /* waiter, once, after the fork */
+	void (*arm)(void);         /* helper, before each wait */
+	void (*wait)(uint64_t ns); /* waiter: blocks */
+	void (*wake)(void);        /* helper: ends it */
+	bool again;                /* wake may be repeated: a signal can come too early */
 };
 
 /* Seen by both processes. */
 struct wait_shared {
 	volatile uint32_t armed, entered, done;
 	volatile pid_t waiter;
-	unsigned char room[256];	/* for a mutex, a futex word */
+	unsigned char room[256]; /* for a mutex, a futex word */
 };
 
 extern struct wait_shared *shared;
-extern int here, there;			/* descriptors of the waiter and of the helper */
+extern int here, there; /* descriptors of the waiter and of the helper */
 
 extern const struct wait_kind wait_kinds_time[], wait_kinds_fd[], wait_kinds_ipc[];
 

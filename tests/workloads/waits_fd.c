@@ -97,8 +97,10 @@ static uint16_t port_of(int fd, bool peer)
 	struct sockaddr_in a;
 	socklen_t len = sizeof(a);
 
-	must(peer ? getpeername(fd, (struct sockaddr *)&a, &len) :
-		    getsockname(fd, (struct sockaddr *)&a, &len), "socket name");
+	if (peer)
+		must(getpeername(fd, (struct sockaddr *)&a, &len), "getpeername");
+	else
+		must(getsockname(fd, (struct sockaddr *)&a, &len), "getsockname");
 	return ntohs(a.sin_port);
 }
 
@@ -286,7 +288,9 @@ static void setup_tty(void)
 
 const struct wait_kind wait_kinds_fd[] = {
 	{ .name = "pipe_read", .setup = setup_pipe, .wait = wait_read, .wake = wake_write },
-	{ .name = "pipe_write", .setup = setup_full_pipe, .wait = wait_write_page,
+	{ .name = "pipe_write",
+	  .setup = setup_full_pipe,
+	  .wait = wait_write_page,
 	  .wake = wake_read_page },
 	{ .name = "tcp_recv", .setup = setup_tcp, .wait = wait_recv, .wake = wake_write },
 	{ .name = "tcp_read", .setup = setup_tcp, .wait = wait_read, .wake = wake_write },

@@ -220,9 +220,15 @@ static void wait_uring(uint64_t ns)
 }
 
 const struct wait_kind wait_kinds_ipc[] = {
-	{ .name = "futex", .setup = setup_futex, .arm = arm_futex, .wait = wait_futex,
+	{ .name = "futex",
+	  .setup = setup_futex,
+	  .arm = arm_futex,
+	  .wait = wait_futex,
 	  .wake = wake_futex },
-	{ .name = "mutex", .setup = setup_mutex, .arm = arm_mutex, .wait = wait_mutex,
+	{ .name = "mutex",
+	  .setup = setup_mutex,
+	  .arm = arm_mutex,
+	  .wait = wait_mutex,
 	  .wake = wake_mutex },
 	{ .name = "msgrcv", .setup = setup_msg, .wait = wait_msg, .wake = wake_msg },
 	{ .name = "semop", .setup = setup_sem, .wait = wait_sem, .wake = wake_sem },

@@ -65,7 +65,7 @@ static void wait_vfork(uint64_t ns)
 		_exit(0);
 	}
 	must(pid, "vfork");
-	while (waitpid(pid, NULL, WNOHANG) == 0)	/* blocking here would be a second wait */
+	while (waitpid(pid, NULL, WNOHANG) == 0) /* blocking here would be a second wait */
 		;
 }
 
@@ -139,7 +139,7 @@ static void wait_stop_running(uint64_t ns)
 	uint32_t round = shared->entered;
 
 	(void)ns;
-	while (shared->armed != round + 1000000)	/* the helper's word that it stopped us */
+	while (shared->armed != round + 1000000) /* the helper's word that it stopped us */
 		__builtin_ia32_pause();
 }
 
@@ -161,9 +161,16 @@ const struct wait_kind wait_kinds_time[] = {
 	{ .name = "wait4", .wait = wait_wait4 },
 	{ .name = "waitid", .wait = wait_waitid },
 	{ .name = "vfork", .wait = wait_vfork },
-	{ .name = "pause", .enter = catch_usr1, .wait = wait_pause, .wake = wake_usr1, .again = true },
+	{ .name = "pause",
+	  .enter = catch_usr1,
+	  .wait = wait_pause,
+	  .wake = wake_usr1,
+	  .again = true },
 	{ .name = "sigsuspend", .enter = block_usr1, .wait = wait_sigsuspend, .wake = wake_usr1 },
-	{ .name = "sigtimedwait", .enter = block_usr1, .wait = wait_sigtimedwait, .wake = wake_usr1 },
+	{ .name = "sigtimedwait",
+	  .enter = block_usr1,
+	  .wait = wait_sigtimedwait,
+	  .wake = wake_usr1 },
 	{ .name = "stop", .wait = wait_stop, .wake = wake_stop, .again = true },
 	{ .name = "stop_running", .wait = wait_stop_running, .wake = wake_stop_running },
 	{}

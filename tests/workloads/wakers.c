@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint32_t word;		/* rounds that the waker has ended */
+static uint32_t word; /* rounds that the waker has ended */
 static volatile uint32_t entered;
 static volatile pid_t sleeper;
 static int fds[2];
