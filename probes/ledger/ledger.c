@@ -26,13 +26,14 @@
 extern const unsigned char ledger_bpf_start[], ledger_bpf_end[];
 extern const unsigned char ledger_hash_bpf_start[], ledger_hash_bpf_end[];
 
-#define HOOKS { "ledger_newtask", "ledger_switch", "ledger_waking" }
-#define EXTRA { "ledger_lock_begin", "ledger_lock_end", "ledger_hrtimer_begin", \
-		"ledger_hrtimer_end", "ledger_timer_begin", "ledger_timer_end" }
+#define HOOKS "ledger_newtask", "ledger_switch", "ledger_waking"
+#define EXTRA                                                                                      \
+	"ledger_lock_begin", "ledger_lock_end", "ledger_hrtimer_begin", "ledger_hrtimer_end",      \
+		"ledger_timer_begin", "ledger_timer_end"
 
 static const struct source ledger_sources[] = {
-	{ "tp_btf", HOOKS, EXTRA, false },
-	{ "raw_tp", HOOKS, EXTRA, true },
+	{ "tp_btf", { HOOKS }, { EXTRA }, false },
+	{ "raw_tp", { HOOKS }, { EXTRA }, true },
 	{ 0 },
 };
 

@@ -26,7 +26,7 @@ enum syscall_abi { ABI_NATIVE, ABI_I386, ABI_X32, ABI_URING };
  */
 #define CALLS_LOW 344
 #define CALLS_HIGH_FIRST 424
-#define CALLS_HIGH 56			/* to 479 */
+#define CALLS_HIGH 56 /* to 479 */
 #define CALL_SLOTS (CALLS_LOW + CALLS_HIGH)
 
 /* CALL_SLOTS: the number has no slot. */
@@ -43,30 +43,30 @@ static inline __u32 slot_call(__u32 slot)
 	return slot < CALLS_LOW ? slot : slot - CALLS_LOW + CALLS_HIGH_FIRST;
 }
 
-#define CALLS_USED 40			/* distinct calls that a short final record holds */
-#define CALL_ERRORS 32			/* distinct (call, errno) of one thread */
+#define CALLS_USED 40  /* distinct calls that a short final record holds */
+#define CALL_ERRORS 32 /* distinct (call, errno) of one thread */
 #define CALL_ERRORS_SHORT 8
-#define ERRNO_MAX 4095			/* include/linux/err.h: MAX_ERRNO */
+#define ERRNO_MAX 4095 /* include/linux/err.h: MAX_ERRNO */
 
 struct call_error {
 	__u32 count;
 	__u16 slot;
-	__u16 err;			/* positive errno */
+	__u16 err; /* positive errno */
 };
 
 /* Calls of one thread. A count that wraps is carried into syscalls_rare. */
 struct syscalls_thread {
-	__u64 enter_ns;			/* --syscall-latency: when the present call began; 0: none */
-	__u16 nused;			/* distinct calls so far; the first CALLS_USED are listed */
+	__u64 enter_ns; /* --syscall-latency: when the present call began; 0: none */
+	__u16 nused;    /* distinct calls so far; the first CALLS_USED are listed */
 	__u8 nerrors;
-	__u8 done;			/* its final record has been sent or spilled */
-	__u8 shown;			/* the iterator has shown it to user space */
-	__u8 execveat;			/* the exec that is about to return came by execveat */
+	__u8 done;     /* its final record has been sent or spilled */
+	__u8 shown;    /* the iterator has shown it to user space */
+	__u8 execveat; /* the exec that is about to return came by execveat */
 	__u16 pad;
-	__u32 proc_id, thread_id;	/* the target's, so that a call needs no second lookup */
+	__u32 proc_id, thread_id; /* the target's, so that a call needs no second lookup */
 	__u32 counts[CALL_SLOTS];
 	struct call_error errors[CALL_ERRORS];
-	__u16 used[CALLS_USED];		/* slots, in order of first use */
+	__u16 used[CALLS_USED]; /* slots, in order of first use */
 };
 
 struct call_count {
@@ -75,8 +75,8 @@ struct call_count {
 };
 
 enum syscalls_final_flag {
-	FINAL_SHORT = 1,		/* struct syscalls_final_short */
-	FINAL_GROUP_DEAD = 2,		/* no thread of the process is left */
+	FINAL_SHORT = 1,      /* struct syscalls_final_short */
+	FINAL_GROUP_DEAD = 2, /* no thread of the process is left */
 };
 
 /* EVENT_SYSCALLS_FINAL; head.flags says which. */
@@ -102,7 +102,7 @@ struct syscalls_live {
 struct rare_key {
 	__u32 proc_id;
 	__u32 nr;
-	__u16 abi;			/* enum syscall_abi */
+	__u16 abi; /* enum syscall_abi */
 	__u16 err;
 };
 
@@ -128,11 +128,12 @@ struct call_time {
 };
 
 _Static_assert(sizeof(struct call_error) == 8, "struct call_error has holes");
-_Static_assert(sizeof(struct syscalls_thread) == 24 + 4 * CALL_SLOTS + 8 * CALL_ERRORS +
-	       2 * CALLS_USED, "struct syscalls_thread has holes");
+_Static_assert(sizeof(struct syscalls_thread) ==
+		       24 + 4 * CALL_SLOTS + 8 * CALL_ERRORS + 2 * CALLS_USED,
+	       "struct syscalls_thread has holes");
 _Static_assert(sizeof(struct syscalls_thread) <= 2048 - 72, "a record takes two slabs");
-_Static_assert(sizeof(struct syscalls_final_short) == 56 + 8 + 8 * (CALLS_USED +
-	       CALL_ERRORS_SHORT), "struct syscalls_final_short has holes");
+_Static_assert(sizeof(struct syscalls_final_short) == 56 + 8 + 8 * (CALLS_USED + CALL_ERRORS_SHORT),
+	       "struct syscalls_final_short has holes");
 _Static_assert(sizeof(struct syscalls_live) == 8 + sizeof(struct syscalls_thread),
 	       "struct syscalls_live has holes");
 _Static_assert(sizeof(struct rare_key) == 12, "struct rare_key has holes");

@@ -27,7 +27,9 @@ extern const unsigned char target_hash_bpf_start[], target_hash_bpf_end[];
 
 static const struct source target_sources[] = {
 	{ "tp_btf", { "target_newtask", "target_exec", "target_exit" }, { NULL }, false },
-	{ "raw_tp", { "target_newtask", "target_exec", "target_exit", "target_free" }, { NULL },
+	{ "raw_tp",
+	  { "target_newtask", "target_exec", "target_exit", "target_free" },
+	  { NULL },
 	  true },
 	{ 0 },
 };
@@ -64,7 +66,8 @@ int probe_map_fd(struct probe *p, const char *name)
 {
 	struct bpf_map *map = p->obj ? bpf_object__find_map_by_name(p->obj, name) : NULL;
 
-	return map ? bpf_map__fd(map) : err_set(-ENOENT, "%s has no map '%s'", p->class->name, name);
+	return map ? bpf_map__fd(map)
+		   : err_set(-ENOENT, "%s has no map '%s'", p->class->name, name);
 }
 
 /* A ring's size is a power of two of pages. */
@@ -188,7 +191,8 @@ static const char *target_force(const struct session *s)
 
 static void share(struct source_env *env, struct session *s)
 {
-	static const char *const names[SHARED_MAPS] = { "targets", "events", "counters", "control" };
+	static const char *const names[SHARED_MAPS] = { "targets", "events", "counters",
+							"control" };
 
 	for (int i = 0; i < SHARED_MAPS; i++) {
 		env->shared[i].name = names[i];
@@ -242,7 +246,8 @@ static int open_probe(struct session *s, const struct probe_class *class, struct
 	source_detach(p);
 	if (asked)
 		return err_set(err, "probe '%s': no source attaches%s%s", class->name,
-			       env->forced ? ", asked for was " : "", env->forced ? env->forced : "");
+			       env->forced ? ", asked for was " : "",
+			       env->forced ? env->forced : "");
 	session_note(s, "probe %s is absent: no source attaches (%s)", class->name, strerror(-err));
 	return 0;
 }
@@ -321,7 +326,10 @@ static int open_target(struct session *s, struct source_env *env)
 	return s->ring ? 0 : err_set(-errno, "cannot open the event ring");
 }
 
-__attribute__((format(printf, 2, 0))) static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
+static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char *text;
 
@@ -410,8 +418,8 @@ int session_try_source(const struct probe_class *class, const struct source *sou
 	libbpf_set_print(quiet_libbpf);
 	alone.sources = one;
 	err = source_attach(&p, &env);
-	*attempt = p.nattempts ? p.attempts[p.nattempts - 1] :
-				 (struct source_attempt){ .error = err, .what = "open" };
+	*attempt = p.nattempts ? p.attempts[p.nattempts - 1]
+			       : (struct source_attempt){ .error = err, .what = "open" };
 	attempt->name = source->name;
 	source_detach(&p);
 	free(p.attempts);
