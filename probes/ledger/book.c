@@ -182,6 +182,6 @@ void book_free(struct ledger_book *b)
 	}
 	sum_clear(&b->tree);
 	rows_free(b->rows);
-	free(b->live);
+	book_end(b);
 	free(b);
 }

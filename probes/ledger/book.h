@@ -11,7 +11,7 @@
 #include "session.h"
 #include "sum.h"
 
-#define THREADS_KEPT 4096
+#define THREADS_KEPT 4096 /* rows of dead threads; also of living ones in a report */
 #define COMMANDS_KEPT 256
 
 struct command_entry {
@@ -51,6 +51,8 @@ struct checks {
  */
 #define SWITCH_CALLS 100
 
+struct snapshot; /* a report while it is made, book_report.c */
+
 struct ledger_book {
 	uint64_t switch_ns;
 	uint32_t (*blocks)[HIST_BUCKETS]; /* mapped ledger_hists */
@@ -61,19 +63,25 @@ struct ledger_book {
 	struct ledger_spill spill;
 	struct rows *rows;
 	size_t threads_held;
-	struct checks checks;      /* of the ended threads */
-	struct ledger_final *live; /* of the report being made */
-	size_t nlive, live_room;
+	struct checks checks; /* of the ended threads */
+	struct snapshot *snapshot;
 };
 
 /* A thread has ended. */
 void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_final *f);
-/* Fills r->ledger but for objects and wakers. */
-void book_report(struct ledger_book *b, struct session *s, struct report *r);
+/*
+ * A report: begin, add each living thread (its record is not kept: there may be ten thousand),
+ * fill r->ledger and r->trust.reconcile, end. book_end may be called at any time.
+ */
+void book_begin(struct ledger_book *b);
+void book_live(struct ledger_book *b, struct session *s, struct ledger_final *f);
+void book_report(struct ledger_book *b, struct probe *p, struct report *r);
+void book_end(struct ledger_book *b);
 /* The entry of a command name, made when it is new; `(other)` beyond COMMANDS_KEPT. */
 struct command_entry *book_command(struct ledger_book *b, const char comm[COMM_LEN]);
-/* Fills r->trust.reconcile; see reconcile.c. */
-void book_reconcile(const struct ledger_book *b, const struct session *s, struct report *r);
+/* Fills r->trust.reconcile from all threads' checks, `told` of them; see reconcile.c. */
+void reconcile_fill(const struct checks *c, uint64_t told, const struct session *s,
+		    struct report *r);
 void book_free(struct ledger_book *b);
 /* Adds a thread to the comparisons; switch_ns: what the scheduler may take at a switch. */
 void check_thread(struct checks *c, const struct ledger_final *f, uint64_t switch_ns);

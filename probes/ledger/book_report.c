@@ -15,7 +15,15 @@ struct draft {
 	struct ledger_sum sum;      /* living threads only */
 	struct thread_row *threads; /* of the report */
 	size_t nthreads, room;
+	uint32_t threads_cut;
 	UT_hash_handle hh;
+};
+
+struct snapshot {
+	struct draft *drafts;
+	struct gather *rows;
+	struct checks checks; /* ended and living threads */
+	size_t living, thread_rows;
 };
 
 static const uint32_t (*blocks_of(const struct ledger_book *b))[HIST_BUCKETS]
@@ -39,11 +47,16 @@ static struct draft *draft_of(struct draft **table, struct process *p)
 	return d;
 }
 
-static void draft_thread(struct draft *d, const struct ledger_final *f,
+static void draft_thread(struct snapshot *snap, struct draft *d, const struct ledger_final *f,
 			 const struct ledger_sum *one)
 {
 	struct thread_row *row;
 
+	if (snap->thread_rows >= THREADS_KEPT) {
+		d->threads_cut++;
+		return;
+	}
+	snap->thread_rows++;
 	if (d->nthreads == d->room) {
 		d->room = d->room ? d->room * 2 : 4;
 		d->threads = reallocarray(d->threads, d->room, sizeof(*d->threads));
@@ -97,7 +110,7 @@ static void fill_threads(struct report *r, const struct ledger_process *lp, cons
 	if (live)
 		memcpy(row->threads + dead, d->threads, live * sizeof(*row->threads));
 	row->nthreads = dead + live;
-	row->threads_cut = lp ? lp->threads_cut : 0;
+	row->threads_cut = (lp ? lp->threads_cut : 0) + (d ? d->threads_cut : 0);
 	if (!row->nthreads && !row->threads_cut && !row->alive) { /* its one thread: all of it */
 		struct thread_row *t = &row->threads[row->nthreads++];
 
@@ -125,7 +138,7 @@ static void fill_process(struct report *r, const struct process *p, const struct
 	row->start_ns = p->start_ns;
 	row->end_ns = p->dead ? p->end_ns : 0;
 	row->threads_born = p->threads_born;
-	row->threads_live = d ? (uint32_t)d->nthreads : 0;
+	row->threads_live = d ? (uint32_t)d->sum.threads : 0;
 	if (lp && lp->done && !d) {
 		row->account = *lp->done;
 	} else {
@@ -248,32 +261,61 @@ static void report_tree(struct ledger_book *b, struct draft *drafts, struct repo
 	free(tree);
 }
 
-void book_report(struct ledger_book *b, struct session *s, struct report *r)
+void book_begin(struct ledger_book *b)
 {
-	struct draft *drafts = NULL, *d, *next;
+	book_end(b);
+	b->snapshot = calloc(1, sizeof(*b->snapshot));
+	if (!b->snapshot)
+		abort();
+	b->snapshot->checks = b->checks;
+	b->snapshot->rows = rows_begin(b->rows);
+}
 
-	for (size_t i = 0; i < b->nlive; i++) {
-		struct ledger_final *f = &b->live[i];
-		struct ledger_sum one = { 0 };
+void book_live(struct ledger_book *b, struct session *s, struct ledger_final *f)
+{
+	struct snapshot *snap = b->snapshot;
+	struct draft *d = draft_of(&snap->drafts, tree_process(&s->tree, &f->thread.who));
+	struct ledger_sum one = { 0 };
 
-		for (int k = 0; k < LEDGER_STATES; k++)
-			if (f->thread.hist[k] < HIST_UNASKED && f->thread.hist[k] >= b->nblocks)
-				f->thread.hist[k] = HIST_NONE;
-		d = draft_of(&drafts, tree_process(&s->tree, &f->thread.who));
-		if (f->thread.who.tid == d->process->pid)
-			memcpy(d->process->comm, f->comm, COMM_LEN);
-		sum_add_thread(&one, f, blocks_of(b));
-		sum_add(&d->sum, &one);
-		draft_thread(d, f, &one);
-		sum_clear(&one);
-	}
-	report_processes(s, drafts, r);
-	report_commands(b, drafts, r);
-	report_tree(b, drafts, r);
-	HASH_ITER(hh, drafts, d, next) {
-		HASH_DEL(drafts, d);
+	for (int i = 0; i < LEDGER_STATES; i++)
+		if (f->thread.hist[i] < HIST_UNASKED && f->thread.hist[i] >= b->nblocks)
+			f->thread.hist[i] = HIST_NONE;
+	if (f->thread.who.tid == d->process->pid)
+		memcpy(d->process->comm, f->comm, COMM_LEN);
+	sum_add_thread(&one, f, blocks_of(b));
+	sum_add(&d->sum, &one);
+	draft_thread(snap, d, f, &one);
+	sum_clear(&one);
+	check_thread(&snap->checks, f, b->switch_ns);
+	rows_add_live(b->rows, snap->rows, f);
+	snap->living++;
+}
+
+void book_report(struct ledger_book *b, struct probe *p, struct report *r)
+{
+	struct snapshot *snap = b->snapshot;
+	struct session *s = p->session;
+
+	report_processes(s, snap->drafts, r);
+	report_commands(b, snap->drafts, r);
+	report_tree(b, snap->drafts, r);
+	reconcile_fill(&snap->checks, b->tree.threads + b->spill.threads + snap->living, s, r);
+	rows_report(b->rows, snap->rows, p, &s->tree, r);
+}
+
+void book_end(struct ledger_book *b)
+{
+	struct draft *d, *next;
+
+	if (!b->snapshot)
+		return;
+	HASH_ITER(hh, b->snapshot->drafts, d, next) {
+		HASH_DEL(b->snapshot->drafts, d);
 		sum_clear(&d->sum);
 		free(d->threads);
 		free(d);
 	}
+	rows_end(b->snapshot->rows);
+	free(b->snapshot);
+	b->snapshot = NULL;
 }

@@ -205,17 +205,13 @@ static void take_spilled_hists(struct probe *p, struct ledger_book *b)
 
 static void take_live(void *ctx, const void *data, size_t size)
 {
-	struct ledger_book *b = ctx;
-	size_t n = size / sizeof(*b->live);
+	struct probe *p = ctx;
+	struct ledger_final f;
 
-	if (b->nlive + n > b->live_room) {
-		b->live_room = (b->nlive + n) * 2;
-		b->live = reallocarray(b->live, b->live_room, sizeof(*b->live));
-		if (!b->live)
-			abort();
+	for (size_t at = 0; at + sizeof(f) <= size; at += sizeof(f)) {
+		memcpy(&f, (const char *)data + at, sizeof(f));
+		book_live(p->data, p->session, &f);
 	}
-	memcpy(b->live + b->nlive, data, n * sizeof(*b->live));
-	b->nlive += n;
 }
 
 static int ledger_snapshot(struct probe *p, struct report *r)
@@ -223,18 +219,18 @@ static int ledger_snapshot(struct probe *p, struct report *r)
 	struct ledger_book *b = p->data;
 	int err;
 
-	b->nlive = 0;
-	err = session_iterate(p, "ledger_live", take_live, b);
-	if (err)
-		return err;
+	book_begin(b);
+	err = session_iterate(p, "ledger_live", take_live, p);
 	take_spilled_hists(p, b);
-	if (bpf_map_lookup_elem(probe_map_fd(p, "ledger_spill"), &(uint32_t){ 0 }, &b->spill))
-		return err_set(-errno, "cannot read the ledger's spill");
-	r->ledger.present = true;
-	book_report(b, p->session, r);
-	book_reconcile(b, p->session, r);
-	rows_report(b->rows, p, &p->session->tree, b->live, b->nlive, r);
-	return 0;
+	if (!err &&
+	    bpf_map_lookup_elem(probe_map_fd(p, "ledger_spill"), &(uint32_t){ 0 }, &b->spill))
+		err = err_set(-errno, "cannot read the ledger's spill");
+	if (!err) {
+		r->ledger.present = true;
+		book_report(b, p, r);
+	}
+	book_end(b);
+	return err;
 }
 
 const struct probe_class ledger_probe = {

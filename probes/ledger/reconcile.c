@@ -43,11 +43,9 @@ static void judge_sum(struct reconcile_row *row, const struct check *c)
 }
 
 /* Threads and processes: born = ended + living, the living counted by the iterator. */
-static void fill_births(struct reconcile_row *row, const struct ledger_book *b,
-			const struct session *s)
+static void fill_births(struct reconcile_row *row, uint64_t told, const struct session *s)
 {
 	uint64_t born = s->counters[COUNTER_THREADS_BORN];
-	uint64_t told = b->tree.threads + b->spill.threads + b->nlive;
 
 	*row = (struct reconcile_row){
 		.name = "births",
@@ -64,21 +62,19 @@ static void fill_births(struct reconcile_row *row, const struct ledger_book *b,
 	row->ok = !row->difference;
 }
 
-void book_reconcile(const struct ledger_book *b, const struct session *s, struct report *r)
+void reconcile_fill(const struct checks *c, uint64_t told, const struct session *s,
+		    struct report *r)
 {
 	struct reconcile_row *rows = report_alloc(r, 4 * sizeof(*rows));
-	struct checks c = b->checks;
 
-	for (size_t i = 0; i < b->nlive; i++)
-		check_thread(&c, &b->live[i], b->switch_ns);
-	fill(&rows[0], "lifetime", "ns", &c.lifetime,
+	fill(&rows[0], "lifetime", "ns", &c->lifetime,
 	     "states against kernel start time to exit: <= 5 us a thread, <= 0.1 % in all");
-	fill(&rows[1], "on_cpu", "ns", &c.on_cpu,
+	fill(&rows[1], "on_cpu", "ns", &c->on_cpu,
 	     "in sum against se.sum_exec_runtime: <= 1 % or 50 us a thread, beyond idle CPUs' "
 	     "wakeups and the scheduler's own work at a switch");
-	judge_sum(&rows[1], &c.on_cpu);
-	fill(&rows[2], "switches", "count", &c.switches, "against nvcsw + nivcsw: exact");
-	fill_births(&rows[3], b, s);
+	judge_sum(&rows[1], &c->on_cpu);
+	fill(&rows[2], "switches", "count", &c->switches, "against nvcsw + nivcsw: exact");
+	fill_births(&rows[3], told, s);
 	r->trust.reconcile = rows;
 	r->trust.nreconcile = 4;
 	r->trust.reconcile_ok = true;

@@ -182,16 +182,27 @@ static void add_present_object(struct gather *g, const struct ledger_final *f)
 	object_add(&g->objects, &t->objects[t->object - 1].key, &now, &g->other);
 }
 
-static void gather_dead(struct gather *g, const struct rows *rows)
+struct gather *rows_begin(const struct rows *rows)
 {
+	struct gather *g = calloc(1, sizeof(*g));
 	struct object_entry *o, *onext;
 	struct waker_entry *w, *wnext;
 
+	if (!g)
+		abort();
 	g->other = rows->other;
 	HASH_ITER(hh, rows->objects, o, onext)
 		object_add(&g->objects, &o->key, &o->stat, &g->other);
 	HASH_ITER(hh, rows->wakers, w, wnext)
 		waker_add(&g->wakers, &w->key, w->sum.count, w->sum.ns, &g->other);
+	return g;
+}
+
+void rows_add_live(struct rows *rows, struct gather *g, const struct ledger_final *f)
+{
+	ident_add(&rows->idents, f);
+	add_thread(&g->objects, &g->wakers, &g->other, &f->thread);
+	add_present_object(g, f);
 }
 
 static void gather_kernel(struct gather *g, struct probe *p)
@@ -323,20 +334,19 @@ static void report_wakers(struct gather *g, struct probe *p, const struct rows *
 		};
 }
 
-void rows_report(struct rows *rows, struct probe *p, const struct tree *tree,
-		 const struct ledger_final *live, size_t nlive, struct report *r)
+void rows_report(const struct rows *rows, struct gather *g, struct probe *p,
+		 const struct tree *tree, struct report *r)
 {
-	struct gather g = { 0 };
+	gather_kernel(g, p);
+	report_objects(g, p, tree, r);
+	report_wakers(g, p, rows, r);
+}
 
-	gather_dead(&g, rows);
-	gather_kernel(&g, p);
-	for (size_t i = 0; i < nlive; i++) {
-		ident_add(&rows->idents, &live[i]);
-		add_thread(&g.objects, &g.wakers, &g.other, &live[i].thread);
-		add_present_object(&g, &live[i]);
-	}
-	report_objects(&g, p, tree, r);
-	report_wakers(&g, p, rows, r);
-	objects_free(g.objects);
-	wakers_free(g.wakers);
+void rows_end(struct gather *g)
+{
+	if (!g)
+		return;
+	objects_free(g->objects);
+	wakers_free(g->wakers);
+	free(g);
 }

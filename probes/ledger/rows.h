@@ -15,13 +15,17 @@
 #define IDENTS_KEPT 16384 /* sleepers known by name */
 
 struct rows;
+struct gather; /* the rows of a report while it is made */
 
 struct rows *rows_new(void);
 void rows_free(struct rows *rows);
 /* Takes over the entries that a thread kept to itself, when it has ended. */
 void rows_add_thread(struct rows *rows, const struct ledger_final *f);
-/* Fills r->ledger.objects and .wakers. live: the living threads' records. */
-void rows_report(struct rows *rows, struct probe *p, const struct tree *tree,
-		 const struct ledger_final *live, size_t nlive, struct report *r);
+/* A report: begin, add each living thread, fill r->ledger.objects and .wakers and end. */
+struct gather *rows_begin(const struct rows *rows);
+void rows_add_live(struct rows *rows, struct gather *g, const struct ledger_final *f);
+void rows_report(const struct rows *rows, struct gather *g, struct probe *p,
+		 const struct tree *tree, struct report *r);
+void rows_end(struct gather *g);
 
 #endif
