@@ -40,7 +40,8 @@ static const struct loss folds[] = {
 	{ COUNTER_OTHER_WAKER, "wakers_in_other",
 	  "waker table full: times stand in the row other" },
 	{ COUNTER_STALE, "stale_entries",
-	  "source raw_tp: a dead thread's entry was met under a new thread's address, and not used" },
+	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
+	  "and not used" },
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
