@@ -8,11 +8,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define EMPTY(event)			\
-	SEC("tp_btf/" #event)		\
-	int event(void *ctx)		\
-	{				\
-		return 0;		\
+#define EMPTY(event)                                                                               \
+	SEC("tp_btf/" #event)                                                                      \
+	int event(void *ctx)                                                                       \
+	{                                                                                          \
+		return 0;                                                                          \
 	}
 
 EMPTY(sched_switch)

@@ -10,9 +10,9 @@
 #include <linux/types.h>
 
 #define HIST_SUB_BITS 3
-#define HIST_MIN_SHIFT 7			/* 128 ns */
+#define HIST_MIN_SHIFT 7 /* 128 ns */
 #define HIST_MIN_NS (1ULL << HIST_MIN_SHIFT)
-#define HIST_BUCKETS 256			/* to 2^38.9 ns: nine minutes */
+#define HIST_BUCKETS 256 /* to 2^38.9 ns: nine minutes */
 
 /*
  * Position of the highest set bit (of 0: 0); BPF (clang 14) has no instruction for it. With
@@ -21,12 +21,14 @@
  */
 static inline __u32 hist_log2(__u64 v)
 {
+	/* clang-format off */
 	static const __u8 position[64] = {
 		0, 47, 1, 56, 48, 27, 2, 60, 57, 49, 41, 37, 28, 16, 3, 61,
 		54, 58, 35, 52, 50, 42, 21, 44, 38, 32, 29, 23, 17, 11, 4, 62,
 		46, 55, 26, 59, 40, 36, 15, 53, 34, 51, 20, 43, 31, 22, 10, 45,
 		25, 39, 14, 33, 19, 30, 9, 24, 13, 18, 8, 12, 7, 6, 5, 63,
 	};
+	/* clang-format on */
 
 	v |= v >> 1;
 	v |= v >> 2;

@@ -10,7 +10,7 @@
 #ifndef DWELL_KERNEL_H
 #define DWELL_KERNEL_H
 
-#define __VMLINUX_H__	/* bpf_tracing.h: the kernel's own register names */
+#define __VMLINUX_H__ /* bpf_tracing.h: the kernel's own register names */
 
 #include <linux/types.h>
 #include <linux/bpf.h>
@@ -31,12 +31,12 @@ typedef _Bool bool;
 
 #define SLICE __attribute__((preserve_access_index))
 
-struct pt_regs {		/* arch/x86/include/asm/ptrace.h */
+struct pt_regs { /* arch/x86/include/asm/ptrace.h */
 	unsigned long r15, bx, bp, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, flags, sp;
 } SLICE;
 
 struct thread_info {
-	u32 status;		/* TS_COMPAT: a 32-bit system call */
+	u32 status; /* TS_COMPAT: a 32-bit system call */
 } SLICE;
 
 struct rq;
@@ -50,7 +50,7 @@ struct sched_entity {
 } SLICE;
 
 struct ns_common {
-	unsigned int inum;	/* inode of /proc/PID/ns/pid */
+	unsigned int inum; /* inode of /proc/PID/ns/pid */
 } SLICE;
 
 struct pid_namespace {
@@ -64,7 +64,7 @@ struct upid {
 
 struct pid {
 	unsigned int level;
-	struct upid numbers[1];	/* one a level */
+	struct upid numbers[1]; /* one a level */
 } SLICE;
 
 typedef struct {
@@ -107,7 +107,7 @@ struct vfsmount {
 	struct dentry *mnt_root;
 } SLICE;
 
-struct mount {			/* fs/mount.h */
+struct mount { /* fs/mount.h */
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
@@ -141,7 +141,7 @@ struct in6_addr {
 
 struct sock_common {
 	u32 skc_daddr, skc_rcv_saddr;
-	u16 skc_dport, skc_num;	/* dport in network order */
+	u16 skc_dport, skc_num; /* dport in network order */
 	u16 skc_family;
 	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
@@ -190,13 +190,13 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct signal_struct *signal;
 	struct files_struct *files;
-	struct bpf_local_storage *bpf_storage;	/* NULL: nobody keeps anything for it */
+	struct bpf_local_storage *bpf_storage; /* NULL: nobody keeps anything for it */
 	struct task_io_accounting ioac;
 	char comm[16];
 } SLICE;
 
 struct linux_binprm {
-	const char *fdpath;	/* name made for execveat of a descriptor; else NULL */
+	const char *fdpath; /* name made for execveat of a descriptor; else NULL */
 } SLICE;
 
 struct io_kiocb {
@@ -227,7 +227,7 @@ struct bpf_iter__task {
 #define PF_IO_WORKER 0x10
 #define PF_KTHREAD 0x200000
 #define TS_COMPAT 2
-#define SIGNAL_GROUP_EXIT 4	/* include/linux/sched/signal.h */
+#define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 
 #define CLONE_THREAD 0x10000
 

@@ -16,30 +16,38 @@ extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
 
 const volatile __u32 have_rdonly_cast SEC(".rodata.kread") = 0;
 
+/* clang-format off: what it makes of statement expressions nobody can read */
 /* A field of *ptr; ptr may be wild, the value is then 0. */
-#define KREAD(ptr, field) ({							\
-	typeof((ptr)->field) __value;						\
-	if (have_rdonly_cast)							\
-		__value = ((typeof(ptr))bpf_rdonly_cast((void *)(ptr),		\
-			bpf_core_type_id_kernel(typeof(*(ptr)))))->field;	\
-	else									\
-		__value = BPF_CORE_READ((ptr), field);				\
-	__value;								\
-})
+#define KREAD(ptr, field)                                                                          \
+	({                                                                                         \
+		typeof((ptr)->field) __value;                                                      \
+		if (have_rdonly_cast)                                                              \
+			__value =                                                                  \
+				((typeof(ptr))bpf_rdonly_cast(                                     \
+					 (void *)(ptr), bpf_core_type_id_kernel(typeof(*(ptr)))))  \
+					->field;                                                   \
+		else                                                                               \
+			__value = BPF_CORE_READ((ptr), field);                                     \
+		__value;                                                                           \
+	})
 
 /*
  * The same for a pointer that the verifier does know. It would take a plain load too, but
  * where that gives another pointer, a kernel with btf_nested_type_is_trusted() (not yet in
  * 6.2, in 6.5) looks through all of its BTF: 1 ms a load, each time the verifier comes by.
  */
-#define KREAD_KNOWN(ptr, field) ({						\
-	typeof((ptr)->field) __known;						\
-	if (have_rdonly_cast)							\
-		__known = ((typeof(ptr))bpf_rdonly_cast((void *)(ptr),		\
-			bpf_core_type_id_kernel(typeof(*(ptr)))))->field;	\
-	else									\
-		__known = (ptr)->field;						\
-	__known;								\
-})
+#define KREAD_KNOWN(ptr, field)                                                                    \
+	({                                                                                         \
+		typeof((ptr)->field) __known;                                                      \
+		if (have_rdonly_cast)                                                              \
+			__known =                                                                  \
+				((typeof(ptr))bpf_rdonly_cast(                                     \
+					 (void *)(ptr), bpf_core_type_id_kernel(typeof(*(ptr)))))  \
+					->field;                                                   \
+		else                                                                               \
+			__known = (ptr)->field;                                                    \
+		__known;                                                                           \
+	})
+/* clang-format on */
 
 #endif

@@ -12,10 +12,9 @@
 #define COMM_LEN 16
 
 enum target_flag {
-	TARGET_LAUNCHER = 1,	/* dwell itself, about to fork the command: its next child is the root */
-	TARGET_ROOT = 2,	/* a thread of the process that dwell started */
-	TARGET_ATTACHED = 4,	/* lived before we came: its account starts at born_ns, not at start_ns */
-	TARGET_PREEXEC = 8,	/* the root before its first exec: still dwell's own code */
+	TARGET_ROOT = 2,     /* a thread of the process that dwell started */
+	TARGET_ATTACHED = 4, /* lived before we came: accounted from born_ns, not start_ns */
+	TARGET_PREEXEC = 8,  /* the root before its first exec: still dwell's own code */
 };
 
 /*
@@ -24,49 +23,49 @@ enum target_flag {
  * kernel hands out again is a new row everywhere.
  */
 struct target {
-	__u64 start_ns;		/* task->start_time when first seen (exec may overwrite the task's own) */
-	__u64 born_ns;		/* from when on we account: the birth hook, or the attach */
-	__u64 proc_start_ns;	/* start time of the thread group's leader */
+	__u64 start_ns;      /* task->start_time when first seen: exec may overwrite it */
+	__u64 born_ns;       /* from when on we account: the birth hook, or the attach */
+	__u64 proc_start_ns; /* start time of the thread group's leader */
 	__u32 proc_id;
 	__u32 thread_id;
-	__u32 pid;		/* tgid as dwell's PID namespace sees it; 0: not visible there */
-	__u32 tid;		/* ditto, of the thread */
-	__u32 flags;		/* enum target_flag */
+	__u32 pid;   /* tgid as dwell's PID namespace sees it; 0: not visible there */
+	__u32 tid;   /* ditto, of the thread */
+	__u32 flags; /* enum target_flag */
 	__u32 pad;
 };
 
 /* Constants of a session, the map `.rodata.cfg` of every object. */
 struct bpf_cfg {
-	__u64 pidns_inum;	/* dwell's PID namespace: inode of /proc/self/ns/pid */
+	__u64 pidns_inum; /* dwell's PID namespace: inode of /proc/self/ns/pid */
 	__u32 exclude_children;
-	__u32 all;		/* every thread but dwell's own and the kernel's */
-	__u32 self_tgid;	/* dwell, in its own namespace */
+	__u32 all;       /* every thread but dwell's own and the kernel's */
+	__u32 self_tgid; /* dwell, in its own namespace */
 	__u32 pad;
 };
 
 enum event_kind {
-	EVENT_BIRTH = 1,	/* struct birth_event: fork, vfork, clone; also threads found at attach */
-	EVENT_EXEC,		/* struct exec_event */
-	EVENT_EXIT,		/* struct exit_event: at sched_process_exit, still running */
-	EVENT_LEDGER_FINAL,	/* struct ledger_final: the last switch away */
-	EVENT_SYSCALLS_FINAL,	/* struct syscalls_final */
+	EVENT_BIRTH = 1,      /* struct birth_event; also for threads found at attach */
+	EVENT_EXEC,           /* struct exec_event */
+	EVENT_EXIT,           /* struct exit_event: at sched_process_exit, still running */
+	EVENT_LEDGER_FINAL,   /* struct ledger_final: the last switch away */
+	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
 };
 
 struct event_head {
-	__u32 kind;		/* enum event_kind */
+	__u32 kind; /* enum event_kind */
 	__u32 flags;
 	struct target who;
 };
 
 struct birth_event {
 	struct event_head head;
-	__u32 parent_proc_id;	/* 0: the parent is not a target */
+	__u32 parent_proc_id; /* 0: the parent is not a target */
 	__u32 ppid;
 	char comm[COMM_LEN];
 };
 
 struct exec_event {
-	struct event_head head;	/* who.tid is the new one: exec by a follower takes the leader's */
+	struct event_head head; /* who.tid is the new one: a follower takes the leader's */
 	__u64 now_ns;
 	__u32 old_tid;
 	__u32 pad;
@@ -76,13 +75,13 @@ struct exec_event {
 struct exit_event {
 	struct event_head head;
 	__u64 now_ns;
-	__u64 utime_ns, stime_ns;	/* task->utime, stime: the kernel's own accounting */
+	__u64 utime_ns, stime_ns; /* task->utime, stime: the kernel's own accounting */
 	__u64 min_flt, maj_flt;
-	__u64 read_bytes, write_bytes;	/* task->ioac: from and to storage */
+	__u64 read_bytes, write_bytes; /* task->ioac: from and to storage */
 	__u64 rchar, wchar;
-	__u32 exit_code;	/* wait status format: the group's if it exits as one, else the thread's */
-	__u16 group_exit;	/* 1: exit_code is the group's */
-	__u16 group_dead;	/* 1: the last thread of its process */
+	__u32 exit_code;  /* wait status format: the group's if it exits as one */
+	__u16 group_exit; /* 1: exit_code is the group's */
+	__u16 group_dead; /* 1: the last thread of its process */
 	char comm[COMM_LEN];
 };
 
@@ -91,37 +90,37 @@ struct exit_event {
  * COUNTER_LOST_* go to the trust block, each with its meaning there.
  */
 enum counter {
-	COUNTER_THREADS_BORN,	/* threads that became targets, found ones included */
-	COUNTER_THREADS_ENDED,	/* final records written or spilled */
+	COUNTER_THREADS_BORN,  /* threads that became targets, found ones included */
+	COUNTER_THREADS_ENDED, /* final records written or spilled */
 	COUNTER_PROCESSES_BORN,
 	COUNTER_PROCESSES_ENDED,
 	COUNTER_EXECS,
 	COUNTER_NEXT_PROC_ID,
 	COUNTER_NEXT_THREAD_ID,
-	COUNTER_NEXT_HIST,	/* ledger_hists: blocks handed out so far */
-	COUNTER_LOST_TARGET,	/* no memory for a new thread's membership: not followed */
-	COUNTER_LOST_LEDGER,	/* ditto, for its account */
-	COUNTER_LOST_BIRTH,	/* ring full: a birth not told (the account is kept) */
+	COUNTER_NEXT_HIST,   /* ledger_hists: blocks handed out so far */
+	COUNTER_LOST_TARGET, /* no memory for a new thread's membership: not followed */
+	COUNTER_LOST_LEDGER, /* ditto, for its account */
+	COUNTER_LOST_BIRTH,  /* ring full: a birth not told (the account is kept) */
 	COUNTER_LOST_EXEC,
 	COUNTER_LOST_EXIT,
-	COUNTER_SPILLED_FINAL,	/* ring full at a thread's end: kept in the tree's totals only */
-	COUNTER_SHARED_HIST,	/* no block left: this thread's state has no percentiles of its own */
-	COUNTER_LOST_HIST,	/* a spilled thread's blocks could not be handed back */
-	COUNTER_OTHER_OBJECT,	/* object table full: counted in the row `other` */
-	COUNTER_LOST_NAME,	/* name table full: the object is shown by number */
-	COUNTER_OTHER_WAKER,	/* waker table full: counted in the row `other` */
-	COUNTER_LOST_SYSCALLS,	/* no memory for a thread's call counts */
-	COUNTER_LOST_ERRNO,	/* errno table full: counted in the row `other` */
+	COUNTER_SPILLED_FINAL, /* ring full at a thread's end: in the tree's totals only */
+	COUNTER_SHARED_HIST,   /* no block left: a thread's state has no percentiles */
+	COUNTER_LOST_HIST,     /* a spilled thread's blocks could not be handed back */
+	COUNTER_OTHER_OBJECT,  /* object table full: counted in the row `other` */
+	COUNTER_LOST_NAME,     /* name table full: the object is shown by number */
+	COUNTER_OTHER_WAKER,   /* waker table full: counted in the row `other` */
+	COUNTER_LOST_SYSCALLS, /* no memory for a thread's call counts */
+	COUNTER_LOST_ERRNO,    /* errno table full: counted in the row `other` */
 	COUNTER_SPILLED_SYSCALLS,
-	COUNTER_STALE,		/* raw_tp: a dead thread's entry met under a new thread's address */
-	COUNTER_TORN,		/* a live record changed while it was read, each of four times */
+	COUNTER_STALE, /* raw_tp: a dead thread's entry under a new thread's address */
+	COUNTER_TORN,  /* a live record changed each time that it was read */
 	COUNTER_MAX = 64
 };
 
 /* Value of the shared array `control`: what the user side tells the kernel side while it runs. */
 struct control {
-	__u32 launcher_tid;	/* dwell's thread that is about to fork the command; 0: none */
-	__u32 paused;		/* 1: no new targets */
+	__u32 launcher_tid; /* dwell's thread that is about to fork the command; 0: none */
+	__u32 pad;
 };
 
 _Static_assert(sizeof(struct target) == 48, "struct target has holes");

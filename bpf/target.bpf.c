@@ -61,6 +61,11 @@ static __always_inline __u32 tgid_seen(task_ref task)
 	return pid_seen((__u64)BPF_CORE_READ(task, group_leader, thread_pid));
 }
 
+static __always_inline __u32 ppid_seen(task_ref task)
+{
+	return pid_seen((__u64)BPF_CORE_READ(task, real_parent, group_leader, thread_pid));
+}
+
 static __always_inline void tell_birth(const struct target *t, task_ref task,
 				       const struct target *parent)
 {
@@ -72,8 +77,7 @@ static __always_inline void tell_birth(const struct target *t, task_ref task,
 	}
 	e->head = (struct event_head){ .kind = EVENT_BIRTH, .who = *t };
 	e->parent_proc_id = parent ? parent->proc_id : 0;
-	e->ppid = parent ? parent->pid :
-			   pid_seen((__u64)BPF_CORE_READ(task, real_parent, group_leader, thread_pid));
+	e->ppid = parent ? parent->pid : ppid_seen(task);
 	bpf_probe_read_kernel(e->comm, sizeof(e->comm), &task->comm);
 	event_submit(e);
 }
@@ -106,8 +110,7 @@ static __always_inline bool take_launcher(void)
 	__u32 zero = 0;
 	struct control *c = bpf_map_lookup_elem(&control, &zero);
 
-	if (!c || !c->launcher_tid ||
-	    (__u32)pid_seen((__u64)BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid)) != c->launcher_tid)
+	if (!c || !c->launcher_tid || tid_seen(bpf_get_current_task_btf()) != c->launcher_tid)
 		return false;
 	c->launcher_tid = 0;
 	return true;
@@ -154,7 +157,7 @@ int BPF_PROG(target_exec, struct task_struct *task)
 	if (!t)
 		return 0;
 	old_tid = t->tid;
-	t->tid = pid_seen((__u64)BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid));
+	t->tid = tid_seen(bpf_get_current_task_btf());
 	t->flags &= ~TARGET_PREEXEC;
 	counter_add(COUNTER_EXECS);
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
@@ -202,7 +205,9 @@ int BPF_PROG(target_exit, struct task_struct *unused)
 	e->rchar = task->ioac.rchar;
 	e->wchar = task->ioac.wchar;
 	e->group_exit = !!(BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT);
-	e->exit_code = e->group_exit ? BPF_CORE_READ(task, signal, group_exit_code) : task->exit_code;
+	e->exit_code = task->exit_code;
+	if (e->group_exit)
+		e->exit_code = BPF_CORE_READ(task, signal, group_exit_code);
 	e->group_dead = last;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	event_submit(e);

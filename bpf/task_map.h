@@ -19,13 +19,13 @@ typedef struct task_struct *task_ref;
 
 #ifdef TASK_HASH
 
-#define TASK_MAP(map_name, value_type)				\
-	struct {						\
-		__uint(type, BPF_MAP_TYPE_HASH);		\
-		__uint(map_flags, BPF_F_NO_PREALLOC);		\
-		__uint(max_entries, 65536);			\
-		__type(key, __u64);				\
-		__type(value, value_type);			\
+#define TASK_MAP(map_name, value_type)                                                             \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__uint(max_entries, 65536);                                                        \
+		__type(key, __u64);                                                                \
+		__type(value, value_type);                                                         \
 	} map_name SEC(".maps")
 
 #define TASK_READ(task, field) BPF_CORE_READ((task), field)
@@ -58,12 +58,12 @@ static __always_inline void task_map_delete(void *map, task_ref task)
 
 #else
 
-#define TASK_MAP(map_name, value_type)				\
-	struct {						\
-		__uint(type, BPF_MAP_TYPE_TASK_STORAGE);	\
-		__uint(map_flags, BPF_F_NO_PREALLOC);		\
-		__type(key, int);				\
-		__type(value, value_type);			\
+#define TASK_MAP(map_name, value_type)                                                             \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_TASK_STORAGE);                                           \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__type(key, int);                                                                  \
+		__type(value, value_type);                                                         \
 	} map_name SEC(".maps")
 
 #define TASK_READ(task, field) ((task)->field)
@@ -71,9 +71,8 @@ static __always_inline void task_map_delete(void *map, task_ref task)
 #define task_map_any(task) (KREAD_KNOWN(task, bpf_storage) != NULL)
 
 /* Most threads of a machine have no storage at all: a load tells, a helper call takes 15 ns. */
-#define task_map_get(map, task)			\
-	(task_map_any(task) ? bpf_task_storage_get(map, task, 0, 0) : NULL)
-#define task_map_create(map, task, init) \
+#define task_map_get(map, task) (task_map_any(task) ? bpf_task_storage_get(map, task, 0, 0) : NULL)
+#define task_map_create(map, task, init)                                                           \
 	bpf_task_storage_get(map, task, (void *)(init), BPF_LOCAL_STORAGE_GET_F_CREATE)
 /* Task storage goes with the task; deleting early would only cost time. */
 #define task_map_delete(map, task) ((void)0)

@@ -105,7 +105,7 @@ struct {
 } ledger_in_timer SEC(".maps");
 
 #ifdef TASK_HASH
-struct {	/* never written: what a new account starts from */
+struct { /* never written: what a new account starts from */
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
@@ -308,8 +308,7 @@ static __always_inline __u32 cause_of(struct ledger_thread *l, struct task_struc
 	return call_cause(task, key, file, iowait);
 }
 
-static __always_inline __u32 block_task(struct ledger_thread *l, struct task_struct *task,
-					__u32 ts)
+static __always_inline __u32 block_task(struct ledger_thread *l, struct task_struct *task, __u32 ts)
 {
 	struct object_key key = {};
 	struct file *file = NULL;
@@ -406,8 +405,9 @@ __noinline int spill(struct ledger_thread *l, __u64 now)
 	if (!s || !l)
 		return 0;
 	__sync_fetch_and_add(&s->threads, 1);
-	__sync_fetch_and_add(&s->lifetime_ns, now - ((l->who.flags & TARGET_ATTACHED) ?
-						     l->who.born_ns : l->who.start_ns));
+	__sync_fetch_and_add(
+		&s->lifetime_ns,
+		now - ((l->who.flags & TARGET_ATTACHED) ? l->who.born_ns : l->who.start_ns));
 	__sync_fetch_and_add(&s->switches, l->switches);
 	__sync_fetch_and_add(&s->voluntary, l->voluntary);
 	spilling.to = s;
@@ -432,7 +432,7 @@ static __always_inline void fill_final(struct ledger_final *f, struct ledger_thr
 	bpf_probe_read_kernel(f->comm, sizeof(f->comm), &task->comm);
 }
 
-#define PACK_ROOM 2048	/* a power of two above LEDGER_PACKED_MAX */
+#define PACK_ROOM 2048 /* a power of two above LEDGER_PACKED_MAX */
 
 struct pack_buffer {
 	char bytes[PACK_ROOM + 64];
@@ -687,7 +687,10 @@ static __always_inline void waker_add(struct ledger_thread *l, __u32 state, __u6
 	i = l->waker_victim++ & (LEDGER_WAKERS - 1);
 	waker_flush(&l->wakers[i]);
 	l->wakers[i].key = (struct waker_key){
-		.sleeper_thread_id = l->who.thread_id, .waker_tid = tid, .state = state, .kind = kind,
+		.sleeper_thread_id = l->who.thread_id,
+		.waker_tid = tid,
+		.state = state,
+		.kind = kind,
 	};
 	l->wakers[i].count = 1;
 	l->wakers[i].ns = ns;
@@ -837,7 +840,7 @@ static long copy_steady(__u32 i, struct copying *c)
 	return c->done;
 }
 
-#define COPY_TRIES 10000	/* a writer takes less than a microsecond; an emulated one milliseconds */
+#define COPY_TRIES 10000 /* a writer takes less than a microsecond; an emulated one milliseconds */
 
 /* Writes each living thread's account as a struct ledger_final. */
 SEC("iter/task")

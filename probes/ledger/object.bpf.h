@@ -11,7 +11,7 @@
 #include "target.bpf.h"
 #include "ledger.h"
 
-#define NAME_PARTS 24	/* directory levels kept of a path */
+#define NAME_PARTS 24 /* directory levels kept of a path */
 
 struct name_key {
 	__u64 a;
@@ -58,13 +58,13 @@ static __always_inline __u32 anon_state(struct file *file)
 	if (text[0] != '[')
 		return STATE_OTHER;
 	if (text[1] == 't' && text[2] == 'i')
-		return STATE_SLEEP;	/* [timerfd] */
+		return STATE_SLEEP; /* [timerfd] */
 	if (text[1] == 's' && text[2] == 'i')
-		return STATE_SIGNAL;	/* [signalfd] */
+		return STATE_SIGNAL; /* [signalfd] */
 	if (text[1] == 'e' && text[2] == 'v' && text[5] == 'f')
-		return STATE_IPC;	/* [eventfd] */
+		return STATE_IPC; /* [eventfd] */
 	if (text[1] == 'i' && text[2] == 'o')
-		return STATE_IO_URING;	/* [io_uring] */
+		return STATE_IO_URING; /* [io_uring] */
 	return STATE_OTHER;
 }
 
@@ -175,8 +175,8 @@ static __always_inline void name_unix(struct object_name *name, struct sock *sk)
 	}
 	if (!addr || len <= 2)
 		return;
-	bpf_probe_read_kernel(name->text, 108, (void *)addr +
-			      bpf_core_field_offset(struct unix_address, name) + 2);
+	bpf_probe_read_kernel(name->text, 108,
+			      (void *)addr + bpf_core_field_offset(struct unix_address, name) + 2);
 	name->len = len - 2 < 108 ? len - 2 : 108;
 }
 

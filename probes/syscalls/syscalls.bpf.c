@@ -18,7 +18,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define X32_BIT 0x40000000U	/* __X32_SYSCALL_BIT */
+#define X32_BIT 0x40000000U /* __X32_SYSCALL_BIT */
 #define I386_RT_SIGRETURN 173
 #define I386_FORK 2
 #define I386_CLONE 120
@@ -26,7 +26,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ENOSYS 38
 
 const volatile struct {
-	__u32 latency;		/* --syscall-latency; else the verifier drops what it asks for */
+	__u32 latency; /* --syscall-latency; else the verifier drops what it asks for */
 } syscalls_cfg SEC(".rodata.syscalls");
 
 TASK_MAP(syscalls_threads, struct syscalls_thread);
@@ -193,7 +193,7 @@ static __noinline int call_resolve(struct call *call, struct task_struct *task)
 		call->nr &= ~(__u64)X32_BIT;
 	if ((__u32)call->nr == (__u32)-1 && call->ret != -ENOSYS) {
 		call->nr = call->abi == ABI_I386 ? I386_RT_SIGRETURN : __NR_rt_sigreturn;
-		call->ret = 0;	/* a register of the frame, no result */
+		call->ret = 0; /* a register of the frame, no result */
 	}
 	return 0;
 }
@@ -204,8 +204,8 @@ static __always_inline bool is_born(const struct call *call)
 	if (call->ret)
 		return false;
 	if (call->abi == ABI_I386)
-		return call->nr == I386_FORK || call->nr == I386_CLONE ||
-		       call->nr == I386_VFORK || call->nr == __NR_clone3;
+		return call->nr == I386_FORK || call->nr == I386_CLONE || call->nr == I386_VFORK ||
+		       call->nr == __NR_clone3;
 	return call->nr == __NR_clone || call->nr == __NR_fork || call->nr == __NR_vfork ||
 	       call->nr == __NR_clone3;
 }
