@@ -13,12 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "err.h"
-#include "kernel_btf.h"
+#include "prepare.h"
 #include "source.h"
 #include "trust.h"
 
@@ -48,112 +47,6 @@ uint64_t session_clock(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-/* ---- what every object is given before it is loaded ---- */
-
-uint32_t probe_limit(const struct probe *p, const char *name, uint32_t entries)
-{
-	const struct options *o = p->session ? p->session->options : NULL;
-
-	for (size_t i = 0; o && i < o->nlimits; i++)
-		if (!strcmp(o->limits[i].name, name))
-			return o->limits[i].entries;
-	return entries;
-}
-
-int probe_map_fd(struct probe *p, const char *name)
-{
-	struct bpf_map *map = p->obj ? bpf_object__find_map_by_name(p->obj, name) : NULL;
-
-	return map ? bpf_map__fd(map)
-		   : err_set(-ENOENT, "%s has no map '%s'", p->class->name, name);
-}
-
-/* A ring's size is a power of two of pages. */
-static uint32_t ring_size(uint32_t want)
-{
-	uint32_t size = (uint32_t)sysconf(_SC_PAGESIZE);
-
-	while (size < want && size < 1U << 30)
-		size <<= 1;
-	return size;
-}
-
-static bool has_map(const struct probe_class *class, const char *name)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = class->name);
-	struct bpf_object *obj;
-	bool has;
-
-	obj = bpf_object__open_mem(class->image.start,
-				   (size_t)(class->image.end - class->image.start), &opts);
-	if (libbpf_get_error(obj))
-		return false;
-	has = bpf_object__find_map_by_name(obj, name);
-	bpf_object__close(obj);
-	return has;
-}
-
-static int check_limits(const struct options *o)
-{
-	for (size_t i = 0; i < o->nlimits; i++) {
-		bool known = has_map(&target_class, o->limits[i].name);
-
-		for (const struct probe_class *const *c = probe_classes; *c && !known; c++)
-			known = has_map(*c, o->limits[i].name);
-		if (!known)
-			return err_set(-EINVAL, "--limit: no table is called '%s'",
-				       o->limits[i].name);
-	}
-	return 0;
-}
-
-static int set_limits(struct probe *p, struct bpf_object *obj)
-{
-	const struct options *o = p->session->options;
-
-	for (size_t i = 0; i < o->nlimits; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(obj, o->limits[i].name);
-		uint32_t n = o->limits[i].entries;
-		int err;
-
-		if (!map)
-			continue;
-		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF)
-			n = ring_size(n);
-		err = bpf_map__set_max_entries(map, n);
-		if (err)
-			return err_set(err, "cannot size map '%s'", o->limits[i].name);
-	}
-	return 0;
-}
-
-static int prepare(struct probe *p, struct bpf_object *obj, void *ctx)
-{
-	const struct session *s = ctx;
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.cfg");
-	struct bpf_cfg cfg = {
-		.exclude_children = s->options->exclude_children,
-		.all = s->options->all,
-		.self_tgid = (uint32_t)getpid(),
-	};
-	struct bpf_map *kread = bpf_object__find_map_by_name(obj, ".rodata.kread");
-	uint32_t cast = kernel_btf_has_rdonly_cast();
-	struct stat st;
-	int err = 0;
-
-	if (map) {
-		if (stat("/proc/self/ns/pid", &st))
-			return err_set(-errno, "cannot read '/proc/self/ns/pid'");
-		cfg.pidns_inum = st.st_ino;
-		err = bpf_map__set_initial_value(map, &cfg, sizeof(cfg));
-	}
-	if (!err && kread)
-		err = bpf_map__set_initial_value(kread, &cast, sizeof(cast));
-	if (err)
-		return err_set(err, "cannot set the constants of '%s'", p->class->name);
-	return p->session ? set_limits(p, obj) : 0;
 }
 
 /* ---- opening ---- */
@@ -344,7 +237,7 @@ static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 int session_open(struct session **out, const struct options *options, bool attach)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	struct source_env env = { .prepare = prepare, .seed = attach };
+	struct source_env env = { .prepare = prepare_object, .seed = attach };
 	int err;
 
 	if (!s)
@@ -357,7 +250,7 @@ int session_open(struct session **out, const struct options *options, bool attac
 	s->attach = attach;
 	s->begin_ns = s->start_ns = session_clock();
 	env.ctx = s;
-	err = check_limits(options);
+	err = prepare_check(options);
 	if (!err)
 		err = open_target(s, &env);
 	if (err) {
@@ -412,7 +305,7 @@ int session_try_source(const struct probe_class *class, const struct source *sou
 	const struct source one[] = { *source, { 0 } };
 	struct probe_class alone = *of;
 	struct probe p = { .class = &alone, .session = &s };
-	struct source_env env = { .prepare = prepare, .ctx = &s, .any_key = true };
+	struct source_env env = { .prepare = prepare_object, .ctx = &s, .any_key = true };
 	int err;
 
 	libbpf_set_print(quiet_libbpf);

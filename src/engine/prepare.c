@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Constants and map sizes of a BPF object; see prepare.h. */
+#include "prepare.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "kernel_btf.h"
+#include "session.h"
+
+uint32_t probe_limit(const struct probe *p, const char *name, uint32_t entries)
+{
+	const struct options *o = p->session ? p->session->options : NULL;
+
+	for (size_t i = 0; o && i < o->nlimits; i++)
+		if (!strcmp(o->limits[i].name, name))
+			return o->limits[i].entries;
+	return entries;
+}
+
+int probe_map_fd(struct probe *p, const char *name)
+{
+	struct bpf_map *map = p->obj ? bpf_object__find_map_by_name(p->obj, name) : NULL;
+
+	return map ? bpf_map__fd(map)
+		   : err_set(-ENOENT, "%s has no map '%s'", p->class->name, name);
+}
+
+/* A ring's size is a power of two of pages. */
+static uint32_t ring_size(uint32_t want)
+{
+	uint32_t size = (uint32_t)sysconf(_SC_PAGESIZE);
+
+	while (size < want && size < 1U << 30)
+		size <<= 1;
+	return size;
+}
+
+static bool has_map(const struct probe_class *class, const char *name)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = class->name);
+	struct bpf_object *obj;
+	bool has;
+
+	obj = bpf_object__open_mem(class->image.start,
+				   (size_t)(class->image.end - class->image.start), &opts);
+	if (libbpf_get_error(obj))
+		return false;
+	has = bpf_object__find_map_by_name(obj, name);
+	bpf_object__close(obj);
+	return has;
+}
+
+int prepare_check(const struct options *o)
+{
+	for (size_t i = 0; i < o->nlimits; i++) {
+		bool known = has_map(&target_class, o->limits[i].name);
+
+		for (const struct probe_class *const *c = probe_classes; *c && !known; c++)
+			known = has_map(*c, o->limits[i].name);
+		if (!known)
+			return err_set(-EINVAL, "--limit: no table is called '%s'",
+				       o->limits[i].name);
+	}
+	return 0;
+}
+
+static int set_limits(struct probe *p, struct bpf_object *obj)
+{
+	const struct options *o = p->session->options;
+
+	for (size_t i = 0; i < o->nlimits; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(obj, o->limits[i].name);
+		uint32_t n = o->limits[i].entries;
+		int err;
+
+		if (!map)
+			continue;
+		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF)
+			n = ring_size(n);
+		err = bpf_map__set_max_entries(map, n);
+		if (err)
+			return err_set(err, "cannot size map '%s'", o->limits[i].name);
+	}
+	return 0;
+}
+
+int prepare_object(struct probe *p, struct bpf_object *obj, void *ctx)
+{
+	const struct session *s = ctx;
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.cfg");
+	struct bpf_cfg cfg = {
+		.exclude_children = s->options->exclude_children,
+		.all = s->options->all,
+		.self_tgid = (uint32_t)getpid(),
+	};
+	struct bpf_map *kread = bpf_object__find_map_by_name(obj, ".rodata.kread");
+	uint32_t cast = kernel_btf_has_rdonly_cast();
+	struct stat st;
+	int err = 0;
+
+	if (map) {
+		if (stat("/proc/self/ns/pid", &st))
+			return err_set(-errno, "cannot read '/proc/self/ns/pid'");
+		cfg.pidns_inum = st.st_ino;
+		err = bpf_map__set_initial_value(map, &cfg, sizeof(cfg));
+	}
+	if (!err && kread)
+		err = bpf_map__set_initial_value(kread, &cast, sizeof(cast));
+	if (err)
+		return err_set(err, "cannot set the constants of '%s'", p->class->name);
+	return p->session ? set_limits(p, obj) : 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What every BPF object is given before it is loaded: its constants, and map sizes asked for. */
+#ifndef DWELL_PREPARE_H
+#define DWELL_PREPARE_H
+
+#include "options.h"
+#include "probe.h"
+
+/* -EINVAL, with err set, when --limit names a table that no object has. */
+int prepare_check(const struct options *o);
+/* ctx: the struct session. */
+int prepare_object(struct probe *p, struct bpf_object *obj, void *ctx);
+
+#endif
