@@ -39,7 +39,10 @@ struct thread_info {
 	u32 status; /* TS_COMPAT: a 32-bit system call */
 } SLICE;
 
-struct rq;
+struct rq {
+	u64 clock, clock_task; /* apart by what interrupts and the host took, both since boot */
+} SLICE;
+
 struct cfs_rq {
 	struct rq *rq;
 } SLICE;
@@ -47,6 +50,11 @@ struct cfs_rq {
 struct sched_entity {
 	u64 sum_exec_runtime;
 	struct cfs_rq *cfs_rq;
+} SLICE;
+
+/* Times of the runqueue's clock; 0: not so now. CONFIG_SCHED_INFO */
+struct sched_info {
+	u64 last_arrival, last_queued;
 } SLICE;
 
 struct ns_common {
@@ -186,6 +194,7 @@ struct task_struct {
 	u64 start_time;
 	unsigned long min_flt, maj_flt;
 	struct sched_entity se;
+	struct sched_info sched_info;
 	struct task_struct *group_leader, *real_parent;
 	struct pid *thread_pid;
 	struct signal_struct *signal;

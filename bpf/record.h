@@ -112,8 +112,10 @@ enum counter {
 	COUNTER_LOST_SYSCALLS, /* no memory for a thread's call counts */
 	COUNTER_LOST_ERRNO,    /* errno table full: counted in the row `other` */
 	COUNTER_SPILLED_SYSCALLS,
-	COUNTER_STALE, /* raw_tp: a dead thread's entry under a new thread's address */
-	COUNTER_TORN,  /* a live record changed each time that it was read */
+	COUNTER_UNSEEN_ARRIVAL, /* a thread left its CPU that no event had put on it */
+	COUNTER_UNSEEN_WAKE,    /* a blocked thread came to a CPU and no event had woken it */
+	COUNTER_STALE,          /* raw_tp: a dead thread's entry under a new thread's address */
+	COUNTER_TORN,           /* a live record changed each time that it was read */
 	COUNTER_MAX = 64
 };
 

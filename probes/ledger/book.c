@@ -40,7 +40,7 @@ void check_thread(struct checks *c, const struct ledger_final *f, uint64_t switc
 		bound = ON_CPU_MAX_NS;
 	bound += (int64_t)(t->switches * switch_ns);
 	/* of a run that still goes on the kernel has counted some part, at its last tick */
-	check_add(&c->on_cpu, t->states[STATE_ON_CPU].ns, f->exec_ns, bound,
+	check_add(&c->on_cpu, t->states[STATE_ON_CPU].ns - t->stolen_ns, f->exec_ns, bound,
 		  t->idle_wake_ns + (running ? present : 0));
 	if (!running) /* one that runs may be on its way off, counted by one side already */
 		check_add(&c->switches, t->switches, f->kernel_switches, 0, 0);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "book.h"
+#include "kernel_btf.h"
 
 /* A process or command while the report is made: its dead part and its living threads. */
 struct draft {
@@ -256,6 +257,8 @@ static void report_tree(struct ledger_book *b, struct draft *drafts, struct repo
 			}
 	}
 	sum_account(tree, &r->ledger.tree);
+	r->ledger.has_stolen = kernel_btf_has_stolen();
+	r->ledger.stolen_ns = tree->stolen_ns;
 	report_runqueue(tree, r);
 	sum_clear(tree);
 	free(tree);

@@ -149,7 +149,7 @@ static bool unpack(const struct ledger_packed *p, size_t size, struct ledger_fin
 		.utime_ns = p->utime_ns, .stime_ns = p->stime_ns,
 		.thread = {
 			.since_ns = p->since_ns, .who = p->head.who,
-			.idle_wake_ns = p->idle_wake_ns,
+			.idle_wake_ns = p->idle_wake_ns, .stolen_ns = p->stolen_ns,
 			.switches = p->switches, .voluntary = p->voluntary,
 			.base_utime_ns = p->base_utime_ns, .base_stime_ns = p->base_stime_ns,
 		},

@@ -116,6 +116,12 @@ struct ledger_thread {
 	 * between two CPUs); here it is waiting for a CPU.
 	 */
 	__u64 idle_wake_ns;
+	/*
+	 * Of the time on a CPU: what the kernel does not count as the thread's, because an
+	 * interrupt or the machine's host had the CPU (rq->clock less rq->clock_task, where
+	 * the kernel is built to tell). gap_ns: that difference when the thread came.
+	 */
+	__u64 stolen_ns, gap_ns;
 	__u64 base_exec_ns;  /* sum_exec_runtime when the account began */
 	__u64 base_switches; /* nvcsw + nivcsw, ditto */
 	__u64 base_utime_ns, base_stime_ns;
@@ -175,7 +181,7 @@ struct ledger_final {
 struct ledger_packed {
 	struct event_head head;
 	__u64 now_ns, exec_ns, kernel_switches, utime_ns, stime_ns;
-	__u64 since_ns, idle_wake_ns, switches, voluntary;
+	__u64 since_ns, idle_wake_ns, stolen_ns, switches, voluntary;
 	__u64 base_utime_ns, base_stime_ns;
 	char comm[COMM_LEN];
 	__u32 nstates, nobjects, nwakers, pad;
@@ -191,7 +197,7 @@ struct packed_state {
 	 LEDGER_OBJECTS * sizeof(struct object_stat) + LEDGER_WAKERS * sizeof(struct waker_stat))
 
 _Static_assert(sizeof(struct packed_state) == 40, "struct packed_state has holes");
-_Static_assert(sizeof(struct ledger_packed) == 176, "struct ledger_packed has holes");
+_Static_assert(sizeof(struct ledger_packed) == 184, "struct ledger_packed has holes");
 _Static_assert(sizeof(struct object_key) == 24, "struct object_key has holes");
 _Static_assert(sizeof(struct object_name) == 304, "struct object_name has holes");
 _Static_assert(sizeof(struct waker_stat) == 32, "struct waker_stat has holes");

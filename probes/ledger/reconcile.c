@@ -70,8 +70,8 @@ void reconcile_fill(const struct checks *c, uint64_t told, const struct session 
 	fill(&rows[0], "lifetime", "ns", &c->lifetime,
 	     "states against kernel start time to exit: <= 5 us a thread, <= 0.1 % in all");
 	fill(&rows[1], "on_cpu", "ns", &c->on_cpu,
-	     "in sum against se.sum_exec_runtime: <= 1 % or 50 us a thread, beyond idle CPUs' "
-	     "wakeups and the scheduler's own work at a switch");
+	     "in sum, less stolen_ns, against se.sum_exec_runtime: <= 1 % or 50 us a thread, "
+	     "beyond idle CPUs' wakeups and the scheduler's own work at a switch");
 	judge_sum(&rows[1], &c->on_cpu);
 	fill(&rows[2], "switches", "count", &c->switches, "against nvcsw + nivcsw: exact");
 	fill_births(&rows[3], told, s);

@@ -58,6 +58,7 @@ void sum_add_thread(struct ledger_sum *sum, const struct ledger_final *f,
 	sum->utime_ns += f->utime_ns - t->base_utime_ns;
 	sum->stime_ns += f->stime_ns - t->base_stime_ns;
 	sum->switches += t->switches;
+	sum->stolen_ns += t->stolen_ns;
 	sum->voluntary += t->voluntary;
 	for (int i = 0; i < LEDGER_STATES; i++) {
 		stat_merge(&sum->states[i], &t->states[i]);
@@ -77,6 +78,7 @@ void sum_add(struct ledger_sum *to, const struct ledger_sum *from)
 	to->utime_ns += from->utime_ns;
 	to->stime_ns += from->stime_ns;
 	to->switches += from->switches;
+	to->stolen_ns += from->stolen_ns;
 	to->voluntary += from->voluntary;
 	for (int i = 0; i < LEDGER_STATES; i++) {
 		stat_merge(&to->states[i], &from->states[i]);

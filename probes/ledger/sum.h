@@ -18,6 +18,7 @@ struct ledger_sum {
 	uint64_t lifetime_ns;
 	uint64_t utime_ns, stime_ns;
 	uint64_t switches, voluntary;
+	uint64_t stolen_ns;
 	struct ledger_stat states[LEDGER_STATES];
 	uint64_t *hist[LEDGER_STATES];  /* HIST_BUCKETS each, or NULL */
 	uint64_t untold[LEDGER_STATES]; /* intervals counted in the shared blocks: no percentiles */

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "err.h"
 #include "options.h"
@@ -138,16 +139,20 @@ static void print_line(const struct text_style *style, enum fact_level level, co
 static void print_probe(const struct text_style *style, const struct tried_probe *p,
 			const char **last_advice)
 {
+	const struct tried_source *in_use = NULL;
+
+	for (size_t i = p->nsources; i-- > 0;)
+		in_use = p->sources[i].ok ? &p->sources[i] : in_use;
 	for (size_t i = 0; i < p->nsources; i++) {
 		const struct tried_source *s = &p->sources[i];
 		char name[96], value[256];
 
 		snprintf(name, sizeof(name), "%s %s", p->name, s->name);
 		if (s->ok) {
-			print_line(style, FACT_OK, name,
-				   s->name == p->chosen ? "attaches; this is the one in use"
-							: "attaches",
-				   NULL);
+			snprintf(value, sizeof(value), "attaches%s%s",
+				 strcmp(s->key, "task") ? ", state kept by the task's address" : "",
+				 s == in_use ? "; this is the one in use" : "");
+			print_line(style, FACT_OK, name, value, NULL);
 			continue;
 		}
 		snprintf(value, sizeof(value), "%s: %s (%s)", s->what, s->text, s->error);

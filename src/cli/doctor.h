@@ -25,6 +25,7 @@ struct fact {
 
 struct tried_source {
 	const char *name;
+	const char *key; /* what its state is kept under: "task" or "address" of the task */
 	bool ok;
 	const char *error; /* "EPERM"; NULL when ok */
 	const char *what;  /* the step that refused: "load", a program's name; NULL when ok */

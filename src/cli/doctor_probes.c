@@ -60,6 +60,7 @@ static void try_probe(struct doctor *d, const struct probe_class *class, struct 
 		int err = session_try_source(class, &class->sources[i], &attempt);
 
 		t->name = class->sources[i].name;
+		t->key = class->sources[i].hash ? "address" : "task";
 		t->ok = !err;
 		if (!err && !p->chosen)
 			p->chosen = t->name;

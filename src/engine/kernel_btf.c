@@ -71,6 +71,7 @@ static struct facts {
 	bool read;
 	long long preempt_delta;
 	bool rdonly_cast;
+	bool stolen;
 	char *names; /* of tracepoints, each ended by NUL, in one block */
 	size_t size;
 } facts;
@@ -101,6 +102,16 @@ static void take_tracepoints(const struct btf *btf)
 	}
 }
 
+/* CONFIG_PARAVIRT_TIME_ACCOUNTING and CONFIG_IRQ_TIME_ACCOUNTING each have a member for it. */
+static bool has_stolen(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "rq", BTF_KIND_STRUCT);
+	const struct btf_type *rq = id < 0 ? NULL : btf__type_by_id(btf, (__u32)id);
+
+	return rq && (member_offset(btf, rq, "prev_steal_time_rq") >= 0 ||
+		      member_offset(btf, rq, "prev_irq_time") >= 0);
+}
+
 static const struct facts *kernel_facts(void)
 {
 	struct btf *btf;
@@ -113,6 +124,7 @@ static const struct facts *kernel_facts(void)
 		return &facts;
 	facts.preempt_delta = delta(btf);
 	facts.rdonly_cast = btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+	facts.stolen = has_stolen(btf);
 	take_tracepoints(btf);
 	btf__free(btf); /* some megabytes, which loading the objects will want */
 	return &facts;
@@ -126,6 +138,11 @@ long long kernel_btf_preempt_delta(void)
 bool kernel_btf_has_rdonly_cast(void)
 {
 	return kernel_facts()->rdonly_cast;
+}
+
+bool kernel_btf_has_stolen(void)
+{
+	return kernel_facts()->stolen;
 }
 
 bool kernel_btf_has_tracepoint(const char *name)

@@ -9,6 +9,8 @@
 long long kernel_btf_preempt_delta(void);
 /* Has the kernel the kfunc that makes any pointer readable (bpf/kread.bpf.h)? */
 bool kernel_btf_has_rdonly_cast(void);
+/* Does it keep interrupts' or the host's time out of a thread's (rq->clock_task)? */
+bool kernel_btf_has_stolen(void);
 /* Has the kernel a tracepoint of that name, for a tp_btf program? */
 bool kernel_btf_has_tracepoint(const char *name);
 

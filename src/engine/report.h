@@ -118,6 +118,8 @@ struct hist_row {
 struct ledger_report {
 	bool present; /* false: the probe could not run; see trust.sources */
 	struct account tree;
+	bool has_stolen;    /* the kernel tells of it */
+	uint64_t stolen_ns; /* of tree.states[STATE_ON_CPU]: interrupts' and the host's */
 	struct process_row *processes; /* by lifetime, descending; bounded */
 	size_t nprocesses;
 	uint64_t processes_cut;       /* folded into commands and tree only */

@@ -39,6 +39,10 @@ static const struct loss folds[] = {
 	  "object table full: times stand in the row other" },
 	{ COUNTER_OTHER_WAKER, "wakers_in_other",
 	  "waker table full: times stand in the row other" },
+	{ COUNTER_UNSEEN_ARRIVAL, "unseen_arrivals",
+	  "the kernel told no switch to a thread: when it came is read from its sched_info" },
+	{ COUNTER_UNSEEN_WAKE, "unseen_wakes",
+	  "the kernel told no wake of a thread: when it was queued is read from its sched_info" },
 	{ COUNTER_STALE, "stale_entries",
 	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
 	  "and not used" },

@@ -223,8 +223,22 @@ static const struct shape bucket_shape[] = {
 		.help = (help_)                                                                    \
 	}
 
+static bool has_stolen(const void *base)
+{
+	return ((const struct report *)base)->ledger.has_stolen;
+}
+
+#define STOLEN                                                                                     \
+	{                                                                                          \
+		.key = "stolen_ns", .type = SHAPE_U64, .unit = UNIT_NS, .kind = METRIC_COUNTER,    \
+		.help = "of on_cpu: the CPU was an interrupt's, or the host's of this virtual "    \
+			"machine; absent where the kernel does not tell",                          \
+		.offset = offsetof(struct report, ledger.stolen_ns), .optional = true,             \
+		.present = has_stolen                                                              \
+	}
+
 #define LEDGER_TABLE(process_, limit_)                                                             \
-	ACCOUNT(report, ledger.tree), STATES(report, ledger.tree, NULL),                           \
+	ACCOUNT(report, ledger.tree), STOLEN, STATES(report, ledger.tree, NULL),                   \
 		LEDGER(LIST, "processes", processes, process_, limit_, "processes by lifetime"),   \
 		SHAPE_AS("processes_cut", U64, report, ledger.processes_cut, UNIT_COUNT, GAUGE,    \
 			 "processes that are in the sums but that the report has no row for"),     \

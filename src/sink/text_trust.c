@@ -145,6 +145,25 @@ static void print_broken(FILE *f, const struct trust *t, const struct text_style
 	}
 }
 
+/* Said from one percent of the time on a CPU on: that much is not the program's doing. */
+static void print_stolen(FILE *f, const struct report *r, const struct text_style *style)
+{
+	uint64_t on_cpu = r->ledger.tree.states[STATE_ON_CPU].ns;
+	char amount[FORMAT_LEN];
+	struct line l;
+
+	if (!r->ledger.has_stolen || r->ledger.stolen_ns < on_cpu / 100 || !on_cpu ||
+	    !line_open(&l))
+		return;
+	fprintf(l.f,
+		"%s of the time on a CPU (%.1f %%) went to interrupts or, on a virtual machine, "
+		"to its host",
+		format_duration(amount, r->ledger.stolen_ns, style->utf8),
+		100.0 * (double)r->ledger.stolen_ns / (double)on_cpu);
+	text_paragraph(f, style, "stolen", COLOR_YELLOW, COLOR_NONE, line_text(&l));
+	line_close(&l);
+}
+
 static void print_cost(FILE *f, const struct trust *t, const struct text_style *style)
 {
 	char a[FORMAT_LEN], b[FORMAT_LEN];
@@ -199,6 +218,7 @@ void text_trust(FILE *f, const struct report *r, const struct text_style *style)
 		return;
 	print_calm(block.f, r, style);
 	print_broken(block.f, t, style);
+	print_stolen(block.f, r, style);
 	print_counts(block.f, "LOST", COLOR_RED, t->lost, t->nlost, style);
 	print_counts(block.f, "folded", COLOR_DIM, t->folded, t->nfolded, style);
 	for (size_t i = 0; i < t->nnotes; i++)
