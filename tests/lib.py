@@ -127,8 +127,7 @@ def check_promises(result):
     trust = result.summary["trust"]
     lost = {k: v for k, v in trust["lost"].items() if v}
     assert not lost, f"lost: {lost}"
-    # on_cpu has its own test: the kernel moves time between threads when a switch is late
-    broken = {k: v for k, v in trust["reconcile"].items() if not v["ok"] and k != "on_cpu"}
+    broken = {k: v for k, v in trust["reconcile"].items() if not v["ok"]}
     assert not broken, f"reconcile: {broken}"
     check_sums(result.ledger())
 
@@ -152,12 +151,11 @@ def near(ours, theirs, relative, absolute, what):
     assert off <= bound, f"{what}: {ours}, truth {theirs}, off {ours - theirs}, bound {bound:.0f}"
 
 
-def calm(check, tries=6):
+def calm(check, tries=3):
     """
-    Runs a check of times until it holds. On a machine whose virtual CPUs are taken away
-    the kernel's own figures are off by milliseconds: after a wakeup it does not read its
-    clock again at the switch, and what passed goes to the next thread. A tool that counts
-    wrong is wrong every time.
+    Runs a check of times until it holds. What a workload measures with its own clock holds
+    also what other programs took from it between two readings; on a crowded machine that
+    is more than the bound allows. A tool that counts wrong is wrong every time.
     """
     for left in reversed(range(tries)):
         try:

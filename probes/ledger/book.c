@@ -18,30 +18,39 @@ static void check_add(struct check *c, uint64_t ours, uint64_t kernel, int64_t b
 	c->ours += ours;
 	c->kernel += kernel;
 	c->checked++;
-	c->bound += (uint64_t)bound;
-	c->more += more;
 	c->broken += d > bound || d + (int64_t)more < -bound;
 	if (size > (c->worst < 0 ? -c->worst : c->worst))
 		c->worst = d;
 }
 
-void check_thread(struct checks *c, const struct ledger_final *f, uint64_t switch_ns)
+/*
+ * The stays on a CPU by the kernel's own clock against what it charged. Ours, by
+ * CLOCK_MONOTONIC, differ from those by what is known: stolen time, and its clock not being
+ * read anew at each switch (rq_clock_skip_update: after a wakeup that asks for a reschedule
+ * it charges from the wakeup on). present: of a run that still goes on it has counted some.
+ */
+static void check_on_cpu(struct check *c, const struct ledger_final *f, uint64_t present)
+{
+	const struct ledger_thread *t = &f->thread;
+	uint64_t ours = t->states[STATE_ON_CPU].ns;
+	int64_t bound = (int64_t)(f->exec_ns / 100);
+
+	check_add(c, t->clock_ns, f->exec_ns, bound > ON_CPU_MAX_NS ? bound : ON_CPU_MAX_NS,
+		  present);
+	c->ours += ours - t->clock_ns;
+	c->explained += (int64_t)(ours - t->clock_ns);
+}
+
+void check_thread(struct checks *c, const struct ledger_final *f)
 {
 	const struct ledger_thread *t = &f->thread;
 	bool running = f->alive && t->state == STATE_ON_CPU;
 	uint64_t present = f->alive && f->now_ns > t->since_ns ? f->now_ns - t->since_ns : 0;
 	uint64_t sum = present;
-	int64_t bound = (int64_t)(f->exec_ns / 100);
-
 	for (int i = 0; i < LEDGER_STATES; i++)
 		sum += t->states[i].ns;
 	check_add(&c->lifetime, sum, f->now_ns - ledger_begin(&t->who), RESIDUAL_MAX_NS, 0);
-	if (bound < ON_CPU_MAX_NS)
-		bound = ON_CPU_MAX_NS;
-	bound += (int64_t)(t->switches * switch_ns);
-	/* of a run that still goes on the kernel has counted some part, at its last tick */
-	check_add(&c->on_cpu, t->states[STATE_ON_CPU].ns - t->stolen_ns, f->exec_ns, bound,
-		  t->idle_wake_ns + (running ? present : 0));
+	check_on_cpu(&c->on_cpu, f, running ? present : 0);
 	if (!running) /* one that runs may be on its way off, counted by one side already */
 		check_add(&c->switches, t->switches, f->kernel_switches, 0, 0);
 }
@@ -163,7 +172,7 @@ void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_fi
 	if (p->threads_born > 1)
 		keep_thread(b, lp, f, &one);
 	sum_clear(&one);
-	check_thread(&b->checks, f, b->switch_ns);
+	check_thread(&b->checks, f);
 	rows_add_thread(b->rows, f);
 	if (tree_thread_ended(tree, p, f->now_ns)) {
 		c->processes++;

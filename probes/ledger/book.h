@@ -36,7 +36,7 @@ struct ledger_process {
 /* One comparison with what the kernel counted, over threads. */
 struct check {
 	uint64_t ours, kernel, checked, broken;
-	uint64_t bound, more; /* sums of what the threads were allowed */
+	int64_t explained; /* of ours - kernel: for reasons that are known */
 	int64_t worst;
 };
 
@@ -44,17 +44,9 @@ struct checks {
 	struct check lifetime, on_cpu, switches;
 };
 
-/*
- * The kernel stops charging a thread when it dequeues it and starts when it picks it; the
- * tracepoint comes in between. That much scheduler work may stand on either side of it: as
- * long as so many bare system calls of this machine (8 us on the developers').
- */
-#define SWITCH_CALLS 100
-
 struct snapshot; /* a report while it is made, book_report.c */
 
 struct ledger_book {
-	uint64_t switch_ns;
 	uint32_t (*blocks)[HIST_BUCKETS]; /* mapped ledger_hists */
 	uint32_t nblocks;
 	int free_fd;
@@ -83,7 +75,7 @@ struct command_entry *book_command(struct ledger_book *b, const char comm[COMM_L
 void reconcile_fill(const struct checks *c, uint64_t told, const struct session *s,
 		    struct report *r);
 void book_free(struct ledger_book *b);
-/* Adds a thread to the comparisons; switch_ns: what the scheduler may take at a switch. */
-void check_thread(struct checks *c, const struct ledger_final *f, uint64_t switch_ns);
+/* Adds a thread to the comparisons. */
+void check_thread(struct checks *c, const struct ledger_final *f);
 
 #endif

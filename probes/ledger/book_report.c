@@ -289,7 +289,7 @@ void book_live(struct ledger_book *b, struct session *s, struct ledger_final *f)
 	sum_add(&d->sum, &one);
 	draft_thread(snap, d, f, &one);
 	sum_clear(&one);
-	check_thread(&snap->checks, f, b->switch_ns);
+	check_thread(&snap->checks, f);
 	rows_add_live(b->rows, snap->rows, f);
 	snap->living++;
 }

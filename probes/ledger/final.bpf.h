@@ -168,7 +168,7 @@ __noinline int account_send(struct ledger_thread *l, __u64 now)
 	head->utime_ns = task->utime;
 	head->stime_ns = task->stime;
 	head->since_ns = l->since_ns;
-	head->idle_wake_ns = l->idle_wake_ns;
+	head->clock_ns = l->clock_ns;
 	head->stolen_ns = l->stolen_ns;
 	head->switches = l->switches;
 	head->voluntary = l->voluntary;

@@ -77,10 +77,19 @@ static __always_inline struct rq *rq_of(struct task_struct *task)
 	return KREAD_KNOWN(queue, rq);
 }
 
-/* What its clock of threads lags behind its clock. */
-static __always_inline __u64 stolen_gap(struct rq *rq)
+/* A stay on a CPU begins and ends by the kernel's clocks too; see struct ledger_thread. */
+static __always_inline void clocks_begin(struct ledger_thread *l, struct rq *rq)
 {
-	return KREAD_KNOWN(rq, clock) - KREAD_KNOWN(rq, clock_task);
+	l->came = KREAD_KNOWN(rq, clock_task);
+	l->gap_ns = KREAD_KNOWN(rq, clock) - l->came;
+}
+
+static __always_inline void clocks_end(struct ledger_thread *l, struct rq *rq)
+{
+	__u64 task = KREAD_KNOWN(rq, clock_task);
+
+	l->clock_ns += task - l->came;
+	l->stolen_ns += KREAD_KNOWN(rq, clock) - task - l->gap_ns;
 }
 
 /*
@@ -95,14 +104,6 @@ static __always_inline __u64 time_of_mark(struct rq *rq, __u64 mark, __u64 since
 	__u64 ago = KREAD_KNOWN(rq, clock) - mark;
 
 	return mark && ago < now - since ? now - ago : since;
-}
-
-static __always_inline void enter_cpu(struct ledger_thread *l, __u32 as, bool from_idle, __u64 now)
-{
-	__u64 ns = move(l, as, STATE_ON_CPU, now);
-
-	if (from_idle && as == STATE_RUNQUEUE)
-		l->idle_wake_ns += ns;
 }
 
 /* Leaves a block that no event has ended: it was until the thread was queued. */
@@ -123,14 +124,17 @@ static __always_inline void wake_unseen(struct ledger_thread *l, __u32 as, struc
 __noinline int arrive_unseen(struct ledger_thread *l, __u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct rq *rq = rq_of(task);
 	__u64 at;
 
 	if (!l)
 		return 0;
-	at = time_of_mark(rq_of(task), task->sched_info.last_arrival, l->since_ns, now);
+	at = time_of_mark(rq, task->sched_info.last_arrival, l->since_ns, now);
 	counter_add(COUNTER_UNSEEN_ARRIVAL);
 	object_add(l, at - l->since_ns);
 	move(l, l->state, STATE_ON_CPU, at);
+	clocks_begin(l, rq);
+	l->came -= now - at;
 	return 0;
 }
 
@@ -139,8 +143,6 @@ static __always_inline void switch_out(struct ledger_thread *l, struct task_stru
 {
 	__u32 ts = task->__state, to;
 
-	if (l->state != STATE_ON_CPU)
-		arrive_unseen(l, now);
 	if (ts & TASK_DEAD) {
 		account_close(l, now);
 		return;
@@ -156,7 +158,7 @@ static __always_inline void switch_out(struct ledger_thread *l, struct task_stru
 }
 
 static __always_inline void switch_in(struct ledger_thread *l, struct rq *rq, __u64 queued,
-				      bool from_idle, __u64 now)
+				      __u64 now)
 {
 	__u32 as = l->state;
 
@@ -171,15 +173,15 @@ static __always_inline void switch_in(struct ledger_thread *l, struct rq *rq, __
 		as = STATE_RUNQUEUE;
 		l->object = 0;
 	}
-	enter_cpu(l, as, from_idle, now);
+	move(l, as, STATE_ON_CPU, now);
 }
 
 SEC_TP("sched_switch")
 int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct ledger_thread *in, *out;
-	__u64 now = 0, gap = 0;
 	struct rq *rq;
+	__u64 now = 0;
 
 #ifdef TASK_HASH
 	prev = bpf_get_current_task_btf(); /* the same task, typed */
@@ -187,18 +189,17 @@ int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_
 	out = account_of(prev);
 	if (out && !out->ended) {
 		now = bpf_ktime_get_ns();
-		gap = stolen_gap(rq_of(prev));
-		if (out->state == STATE_ON_CPU)
-			out->stolen_ns += gap - out->gap_ns;
+		if (out->state != STATE_ON_CPU)
+			arrive_unseen(out, now);
+		clocks_end(out, rq_of(prev));
 		switch_out(out, prev, preempt, now);
 	}
 	in = account_of(next);
 	if (!in)
 		return 0;
 	rq = rq_of(prev);
-	in->gap_ns = stolen_gap(rq);
-	switch_in(in, rq, TASK_READ(next, sched_info.last_queued), !prev->pid,
-		  now ? now : bpf_ktime_get_ns());
+	clocks_begin(in, rq);
+	switch_in(in, rq, TASK_READ(next, sched_info.last_queued), now ? now : bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -315,7 +316,7 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	ts = task->__state;
 	if (task->on_cpu) {
 		l->state = STATE_ON_CPU;
-		l->gap_ns = stolen_gap(rq_of(task));
+		clocks_begin(l, rq_of(task));
 	} else if (ts == TASK_RUNNING || (ts & TASK_WAKING))
 		l->state = STATE_RUNQUEUE;
 	else

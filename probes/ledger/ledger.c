@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "causes.h"
@@ -66,26 +64,6 @@ static int ledger_configure(struct probe *p, struct bpf_object *obj)
 	return err ? err : bpf_map__set_max_entries(hists, blocks);
 }
 
-/* What a bare system call takes on this machine, the least of some: its measure of speed. */
-static uint64_t bare_call_ns(void)
-{
-	uint64_t least = UINT64_MAX;
-
-	for (int i = 0; i < 20; i++) {
-		struct timespec from, to;
-		uint64_t ns;
-
-		clock_gettime(CLOCK_MONOTONIC, &from);
-		for (int k = 0; k < 10; k++)
-			syscall(SYS_getppid);
-		clock_gettime(CLOCK_MONOTONIC, &to);
-		ns = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000 +
-		     (uint64_t)(to.tv_nsec - from.tv_nsec);
-		least = ns / 10 < least ? ns / 10 : least;
-	}
-	return least;
-}
-
 static int ledger_start(struct probe *p)
 {
 	struct ledger_book *b = calloc(1, sizeof(*b));
@@ -106,7 +84,6 @@ static int ledger_start(struct probe *p)
 		b->blocks = NULL;
 		return err_set(-errno, "cannot map the histograms");
 	}
-	b->switch_ns = SWITCH_CALLS * bare_call_ns();
 	b->free_fd = probe_map_fd(p, "ledger_free_hists");
 	return 0;
 }
@@ -149,7 +126,7 @@ static bool unpack(const struct ledger_packed *p, size_t size, struct ledger_fin
 		.utime_ns = p->utime_ns, .stime_ns = p->stime_ns,
 		.thread = {
 			.since_ns = p->since_ns, .who = p->head.who,
-			.idle_wake_ns = p->idle_wake_ns, .stolen_ns = p->stolen_ns,
+			.clock_ns = p->clock_ns, .stolen_ns = p->stolen_ns,
 			.switches = p->switches, .voluntary = p->voluntary,
 			.base_utime_ns = p->base_utime_ns, .base_stime_ns = p->base_stime_ns,
 		},

@@ -111,11 +111,10 @@ struct ledger_thread {
 	__u64 woken_ns; /* last wake that found the thread still on its CPU */
 	__u64 lock;     /* kernel lock being waited for, from contention_begin */
 	/*
-	 * Time on the runqueue of a CPU that was idle until this thread came. The kernel
-	 * charges it to the thread, from the enqueue on (seen: on 6.18 up to 5 us a wakeup
-	 * between two CPUs); here it is waiting for a CPU.
+	 * Its stays on a CPU again, by the clock that the kernel charges threads with
+	 * (rq->clock_task) read at the same switches; came: that clock when it came.
 	 */
-	__u64 idle_wake_ns;
+	__u64 clock_ns, came;
 	/*
 	 * Of the time on a CPU: what the kernel does not count as the thread's, because an
 	 * interrupt or the machine's host had the CPU (rq->clock less rq->clock_task, where
@@ -181,7 +180,7 @@ struct ledger_final {
 struct ledger_packed {
 	struct event_head head;
 	__u64 now_ns, exec_ns, kernel_switches, utime_ns, stime_ns;
-	__u64 since_ns, idle_wake_ns, stolen_ns, switches, voluntary;
+	__u64 since_ns, clock_ns, stolen_ns, switches, voluntary;
 	__u64 base_utime_ns, base_stime_ns;
 	char comm[COMM_LEN];
 	__u32 nstates, nobjects, nwakers, pad;

@@ -185,6 +185,7 @@ struct reconcile_row {
 	const char *unit; /* "ns" or "count" */
 	uint64_t ours, kernel;
 	int64_t difference;       /* ours - kernel */
+	int64_t explained;        /* of it: for reasons that were measured, see bound */
 	double percent;           /* of the kernel's */
 	uint64_t checked, broken; /* threads looked at, threads out of bound */
 	int64_t worst;            /* largest difference of one thread */

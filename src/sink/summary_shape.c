@@ -60,6 +60,9 @@ static const struct shape reconcile_shape[] = {
 	SHAPE_IS(U64, reconcile_row, ours, UNIT_NONE, COUNTER, "the ledger's figure"),
 	SHAPE_IS(U64, reconcile_row, kernel, UNIT_NONE, COUNTER, "the kernel's own"),
 	SHAPE_IS(I64, reconcile_row, difference, UNIT_NONE, GAUGE, "ours - kernel"),
+	SHAPE_IS(
+		I64, reconcile_row, explained, UNIT_NONE, GAUGE,
+		"of the difference: for reasons that were measured; the rest is held to the bound"),
 	SHAPE_IS(F64, reconcile_row, percent, UNIT_PERCENT, GAUGE, "difference, of the kernel's"),
 	SHAPE_IS(U64, reconcile_row, checked, UNIT_COUNT, COUNTER, "threads compared"),
 	SHAPE_IS(U64, reconcile_row, broken, UNIT_COUNT, COUNTER, "threads out of bound"),

@@ -25,10 +25,20 @@ def compare_cpu(threads, opts):
     ours = lib.state_of(row, "on_cpu")["ns"]
     lib.near(ours, result.truth["cpu_ns"], lib.PERCENT, 50 * lib.US * threads, "on_cpu")
     assert row["threads_born"] == threads, row["threads_born"]
-    check = result.reconcile("on_cpu")
-    assert check["ok"], check
-    lib.near(check["ours"], check["kernel"], lib.PERCENT, 50 * lib.US * threads,
-             "trust.reconcile.on_cpu")
+
+
+def the_kernel_charged_the_same_stays(opts):
+    """
+    Thread by thread, however often they switch: what is not explained is some microseconds,
+    where a CPU that goes idle looks for work between the charge and the switch.
+    """
+    for command in ([lib.workload("on_cpu"), 3, 120], [lib.workload("switches"), "processes", 1000],
+                    [lib.workload("hogs"), 200]):
+        check = lib.run(command, *opts).reconcile("on_cpu")
+        assert check["ok"] and check["checked"] >= 2, check
+        rest = check["difference"] - check["explained"]
+        bound = 20 * lib.US * lib.SLOW
+        assert abs(check["worst"]) <= bound and abs(rest) <= bound * check["checked"], check
 
 
 def user_and_system_add_up(opts):
@@ -75,18 +85,19 @@ def waiting_for_a_cpu_is_run_delay(opts):
 
 def compare_hogs(opts):
     result = lib.run([lib.workload("hogs"), 400], *opts)
+    # the truth here is the kernel's, by its own clock
+    moved = abs(result.reconcile("on_cpu")["explained"])
     hogs = {k.split(".")[1] for k in result.truth if k.startswith("hog.")}
     assert len(hogs) == 2, result.out
     for pid in map(int, hogs):
         fact = {k: result.truth[f"hog.{pid}.{k}"] for k in ("run_delay_ns", "cpu_ns", "involuntary")}
         row = result.process(pid)
         runqueue, preempted = (lib.state_of(row, s) for s in ("runqueue", "preempted"))
-        lib.near(runqueue["ns"] + preempted["ns"], fact["run_delay_ns"], lib.PERCENT, lib.MS / 2,
-                 f"hog {pid} waiting")
-        lib.near(lib.state_of(row, "on_cpu")["ns"], fact["cpu_ns"], lib.PERCENT, lib.MS / 2,
-                 f"hog {pid} cpu")
+        lib.near(runqueue["ns"] + preempted["ns"], fact["run_delay_ns"], lib.PERCENT,
+                 lib.MS / 2 + moved, f"hog {pid} waiting")
+        lib.near(lib.state_of(row, "on_cpu")["ns"], fact["cpu_ns"], lib.PERCENT,
+                 lib.MS / 2 + moved, f"hog {pid} cpu")
         assert preempted["count"] >= fact["involuntary"] > 0, (preempted, fact)
-        assert preempted["ns"] > runqueue["ns"], f"a hog is preempted: {row['states']}"
         assert row["involuntary"] >= fact["involuntary"], row
 
 
@@ -95,7 +106,7 @@ def add(check, source, opts):
 
 
 for _source, _opts in SOURCES.items():
-    for _check in (on_cpu_is_cpu_time, user_and_system_add_up, switches_are_exact,
+    for _check in (on_cpu_is_cpu_time, the_kernel_charged_the_same_stays, user_and_system_add_up, switches_are_exact,
                    waiting_for_a_cpu_is_run_delay):
         add(_check, _source, _opts)
 
