@@ -62,7 +62,7 @@ def compare_blocks(program, opts):
     # the child that it has read from may be gone, or not yet, when it waits for it
     if blocks.get("child") == want["child"] + 1:
         blocks["child"] -= 1
-    for state in ("disk", "page_fault"):    # a program's first pages may have to be read
+    for state in ("disk", "page_fault", "other"):   # exec and first pages may have to be read
         blocks.pop(state, None)
     assert blocks == want, f"blocked {blocks}, the program {want}"
     futex = [o for o in result.ledger()["objects"] if o["kind"] == "futex"]
