@@ -27,3 +27,17 @@ EMPTY(hrtimer_expire_entry)
 EMPTY(hrtimer_expire_exit)
 EMPTY(timer_expire_entry)
 EMPTY(timer_expire_exit)
+
+/* The same, with one reading of the clock: what no tool can avoid that tells times. */
+__u64 clock;
+
+#define CLOCK(event)                                                                               \
+	SEC("tp_btf/" #event)                                                                      \
+	int event##_clock(void *ctx)                                                               \
+	{                                                                                          \
+		clock = bpf_ktime_get_ns();                                                        \
+		return 0;                                                                          \
+	}
+
+CLOCK(sched_switch)
+CLOCK(sched_waking)

@@ -8,7 +8,7 @@ import os
 import subprocess
 
 import tools
-from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, DWELL_RUN, EMPTY_ALL, EMPTY_CALLS,
+from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_RUN, EMPTY_ALL, EMPTY_CALLS,
                    EMPTY_SCHED, LEDGER, NONE, PERF_SCHED, PERF_TRACE, STRACE)
 
 CPU = "1" if (os.cpu_count() or 1) > 1 else "0"
@@ -79,7 +79,8 @@ REDIS = Program(
     [NONE, EMPTY_ALL, DWELL_RUN])
 
 SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU], 40000,
-                [NONE, EMPTY_SCHED, LEDGER, DWELL_RUN, BPFTRACE_SWITCH, PERF_SCHED, STRACE])
+                [NONE, EMPTY_SCHED, CLOCK_SCHED, LEDGER, DWELL_RUN, BPFTRACE_SWITCH, PERF_SCHED,
+                 STRACE])
 CALLS = Events("getppid in a loop", "system call", ["calls", CPU], 1000000,
                [NONE, EMPTY_CALLS, DWELL_RUN, BPFTRACE_CALLS, PERF_TRACE, STRACE])
 FORKS = Events("fork, _exit and wait", "process", ["forks"], 4000,

@@ -74,6 +74,8 @@ def dwell(*options):
 
 NONE = Tool("no tool", [])
 EMPTY_SCHED = Tool("empty programs", empty(SCHED))
+CLOCK_SCHED = Tool("empty programs that read the clock",
+                   empty("sched_switch_clock,sched_waking_clock"))
 EMPTY_CALLS = Tool("empty program", empty("sys_exit"))
 EMPTY_ALL = Tool("empty programs", empty(EVERY))
 LEDGER = Tool("dwell --probes ledger", dwell("--probes", "ledger"))

@@ -14,6 +14,7 @@
 enum target_flag {
 	TARGET_ROOT = 2,     /* a thread of the process that dwell started */
 	TARGET_ATTACHED = 4, /* lived before we came: accounted from born_ns, not start_ns */
+	TARGET_ENDED = 16,   /* of a leader: its process's end has been counted */
 	TARGET_PREEXEC = 8,  /* the root before its first exec: still dwell's own code */
 };
 
@@ -81,7 +82,7 @@ struct exit_event {
 	__u64 rchar, wchar;
 	__u32 exit_code;  /* wait status format: the group's if it exits as one */
 	__u16 group_exit; /* 1: exit_code is the group's */
-	__u16 group_dead; /* 1: the last thread of its process */
+	__u16 group_dead; /* 1: no other thread of its process is left, or is at its end too */
 	char comm[COMM_LEN];
 };
 

@@ -133,7 +133,7 @@ int BPF_PROG(target_newtask, struct task_struct *task, __u64 clone_flags)
 	if (parent && (clone_flags & CLONE_THREAD)) {
 		init.proc_id = parent->proc_id;
 		init.flags = parent->flags;
-		init.flags &= ~TARGET_ATTACHED;
+		init.flags &= ~(TARGET_ATTACHED | TARGET_ENDED);
 	}
 	init.born_ns = bpf_ktime_get_ns();
 	init.start_ns = TASK_READ(task, start_time);
@@ -174,6 +174,18 @@ int BPF_PROG(target_exec, struct task_struct *task)
 	return 0;
 }
 
+/*
+ * do_exit() takes a thread off signal->live before it comes here, so of threads that end at
+ * once several may find none left: the first one counts, marked at the leader, whose task
+ * stays as long as any thread's does.
+ */
+static __always_inline bool ends_process(struct task_struct *task)
+{
+	struct target *leader = target_of(task->group_leader);
+
+	return !leader || !(__sync_fetch_and_or(&leader->flags, TARGET_ENDED) & TARGET_ENDED);
+}
+
 SEC_TP("sched_process_exit")
 int BPF_PROG(target_exit, struct task_struct *unused)
 {
@@ -185,9 +197,8 @@ int BPF_PROG(target_exit, struct task_struct *unused)
 	if (!t)
 		return 0;
 	/* task->signal by helper: a plain load takes the verifier a millisecond (kread.bpf.h) */
-	/* do_exit() has already taken this thread off signal->live */
 	last = BPF_CORE_READ(task, signal, live.counter) == 0;
-	if (last)
+	if (last && ends_process(task))
 		counter_add(COUNTER_PROCESSES_ENDED);
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
