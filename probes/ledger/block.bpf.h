@@ -7,9 +7,13 @@
 #ifndef DWELL_LEDGER_BLOCK_BPF_H
 #define DWELL_LEDGER_BLOCK_BPF_H
 
+#include <asm/unistd.h>
+
 #include "account.bpf.h"
 #include "cause.h"
 #include "object.bpf.h"
+
+#define I386_RESTART_SYSCALL 0
 
 const volatile struct cause_table causes SEC(".rodata.causes");
 
@@ -91,8 +95,19 @@ static __always_inline void object_add(struct ledger_thread *l, __u64 ns)
 
 /* ---- causes ---- */
 
-static __always_inline __u32 call_cause(struct task_struct *task, struct object_key *key,
-					struct file **file, bool iowait)
+/*
+ * A stop or a freeze ends a sleep early, and the kernel goes on with it by a call of its own,
+ * whose arguments say nothing: it is the last block again.
+ */
+static __always_inline __u32 resumed_cause(struct ledger_thread *l, struct object_key *key)
+{
+	if (l->last_object)
+		*key = l->objects[(l->last_object - 1) & (LEDGER_OBJECTS - 1)].key;
+	return l->last_state >= STATE_BLOCKED ? l->last_state : STATE_OTHER;
+}
+
+static __always_inline __u32 call_cause(struct ledger_thread *l, struct task_struct *task,
+					struct object_key *key, struct file **file, bool iowait)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	long nr = regs->orig_ax;
@@ -101,6 +116,8 @@ static __always_inline __u32 call_cause(struct task_struct *task, struct object_
 
 	if (nr < 0) /* no call: an exception, which blocks to bring in a page */
 		return task->flags & PF_EXITING ? STATE_OTHER : STATE_PAGE_FAULT;
+	if (nr == (compat ? I386_RESTART_SYSCALL : __NR_restart_syscall))
+		return resumed_cause(l, key);
 	state = compat ? causes.compat[index].state : causes.native[index].state;
 	where = compat ? causes.compat[index].where : causes.native[index].where;
 	if (where == WHERE_FUTEX) {
@@ -137,7 +154,7 @@ static __always_inline __u32 cause_of(struct ledger_thread *l, struct task_struc
 	}
 	if (task->flags & PF_IO_WORKER)
 		return iowait ? STATE_DISK : STATE_IO_URING;
-	return call_cause(task, key, file, iowait);
+	return call_cause(l, task, key, file, iowait);
 }
 
 static __always_inline __u32 block_task(struct ledger_thread *l, struct task_struct *task, __u32 ts)
@@ -149,6 +166,10 @@ static __always_inline __u32 block_task(struct ledger_thread *l, struct task_str
 	if (key.kind != OBJECT_NONE) {
 		key.state = state;
 		l->object = object_slot(l, &key, file);
+	}
+	if (state != STATE_STOPPED && state != STATE_KERNEL_LOCK) {
+		l->last_state = state;
+		l->last_object = l->object;
 	}
 	return state;
 }

@@ -180,6 +180,17 @@ void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_fi
 	}
 }
 
+void book_presume_dead(struct ledger_book *b, struct tree *tree, struct process *p)
+{
+	struct ledger_process *lp = p->ledger;
+
+	if (!tree_presume_dead(tree, p, session_clock()))
+		return;
+	book_command(b, p->comm)->processes++;
+	if (lp && lp->sum)
+		process_done(lp);
+}
+
 void book_free(struct ledger_book *b)
 {
 	struct command_entry *c, *next;

@@ -61,6 +61,8 @@ struct ledger_book {
 
 /* A thread has ended. */
 void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_final *f);
+/* No thread of the process is left, though the end of some was not told. */
+void book_presume_dead(struct ledger_book *b, struct tree *tree, struct process *p);
 /*
  * A report: begin, add each living thread (its record is not kept: there may be ten thousand),
  * fill r->ledger and r->trust.reconcile, end. book_end may be called at any time.

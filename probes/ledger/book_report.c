@@ -294,11 +294,34 @@ void book_live(struct ledger_book *b, struct session *s, struct ledger_final *f)
 	snap->living++;
 }
 
+/*
+ * When the ring was full, ends of threads are missing, and their processes would seem to live
+ * for ever. The iterator knows better: who has no thread in two reports, or in the last one,
+ * is dead.
+ */
+static void bury(struct ledger_book *b, struct session *s, bool final)
+{
+	struct process *p, *next;
+
+	if (!session_lost_ends(s))
+		return;
+	HASH_ITER(hh, s->tree.processes, p, next) {
+		struct draft *d = NULL;
+
+		HASH_FIND(hh, b->snapshot->drafts, &p->proc_id, sizeof(p->proc_id), d);
+		p->absent = d ? 0 : p->absent + 1;
+		if (p->absent > !final)
+			book_presume_dead(b, &s->tree, p);
+	}
+	tree_trim(&s->tree);
+}
+
 void book_report(struct ledger_book *b, struct probe *p, struct report *r)
 {
 	struct snapshot *snap = b->snapshot;
 	struct session *s = p->session;
 
+	bury(b, s, r->final);
 	report_processes(s, snap->drafts, r);
 	report_commands(b, snap->drafts, r);
 	report_tree(b, snap->drafts, r);

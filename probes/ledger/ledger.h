@@ -130,11 +130,11 @@ struct ledger_thread {
 	struct ledger_stat states[LEDGER_STATES];
 	__u32 hist[LEDGER_STATES]; /* index into ledger_hists, or HIST_NONE */
 	__u32 state;
-	__u32 seq;                  /* odd while being written */
-	__u32 object;               /* index into objects of the present block, + 1 */
-	__u32 victim, waker_victim; /* slots to be given away next */
-	__u32 ended;                /* the last switch is past; a zombie keeps its record */
-	__u32 pad[2];
+	__u32 seq;                     /* odd while being written */
+	__u32 object;                  /* index into objects of the present block, + 1 */
+	__u32 victim, waker_victim;    /* slots to be given away next */
+	__u32 ended;                   /* the last switch is past; a zombie keeps its record */
+	__u32 last_state, last_object; /* of the last block in a system call */
 	struct object_stat objects[LEDGER_OBJECTS];
 	struct waker_stat wakers[LEDGER_WAKERS];
 };
@@ -147,7 +147,7 @@ struct ledger_spill {
 
 /* A waker that need not be a target; key: its global tid. */
 struct waker_name {
-	__u32 tid, pid; /* as dwell sees them where it is a target, else global */
+	__u32 tid, pid; /* as dwell sees them; 0: not visible there */
 	char comm[COMM_LEN];
 };
 

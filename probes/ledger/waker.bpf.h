@@ -8,6 +8,7 @@
 
 #include "account.bpf.h"
 #include "irq.bpf.h"
+#include "pid.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -59,16 +60,12 @@ __noinline int waker_flush(struct waker_stat *w)
 	return 0;
 }
 
-/* A waker that need not be a target is remembered by name, under its global tid. */
+/* A waker, which need not be a target, is remembered by name, under its global tid. */
 __noinline int waker_named(__u32 tid)
 {
-	struct target *t = target_current();
-	struct waker_name name = { .tid = tid, .pid = bpf_get_current_pid_tgid() >> 32 };
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct waker_name name = { .tid = tid_seen(task), .pid = tgid_seen(task) };
 
-	if (t) {
-		name.tid = t->tid;
-		name.pid = t->pid;
-	}
 	bpf_get_current_comm(name.comm, sizeof(name.comm));
 	bpf_map_update_elem(&ledger_waker_names, &tid, &name, BPF_ANY);
 	return 0;

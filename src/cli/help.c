@@ -37,7 +37,7 @@ const struct command_help command_table[COMMANDS] = {
 		"Follows processes that run already, their threads and what they start from now "
 		"on. Their account begins at the attach. Ends when they have ended, after "
 		"--duration, or at Ctrl-C, and then prints the summary.\n"
-		"Exit code 0; 1: it could not attach; 2: wrong options.",
+		"Exit code 0; 125: it could not attach; 2: wrong options.",
 		"dwell attach 1234\n"
 		"dwell attach --name postgres -d 10\n"
 		"dwell attach --cgroup /sys/fs/cgroup/system.slice/nginx.service -d 60 "

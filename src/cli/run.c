@@ -168,7 +168,7 @@ static void loop(struct run *r)
 static void await_account(struct run *r)
 {
 	struct monitor *m = &r->monitor;
-	uint64_t limit = session_clock() + 200000000;
+	uint64_t now = session_clock(), limit = now + 200000000, soon = now + 10000000;
 	const struct process *root;
 
 	if (!m->session || m->finished)
@@ -178,6 +178,8 @@ static void await_account(struct run *r)
 		root = tree_find(&m->session->tree, m->session->tree.root_proc_id);
 		if (root && root->dead)
 			return;
+		if (session_lost_ends(m->session) && session_clock() > soon)
+			return; /* what is missing will not come */
 		usleep(200);
 	}
 }

@@ -401,6 +401,12 @@ void session_poll(struct session *s)
 	tree_trim(&s->tree);
 }
 
+bool session_lost_ends(const struct session *s)
+{
+	return s->counters[COUNTER_LOST_BIRTH] + s->counters[COUNTER_LOST_EXIT] +
+	       s->counters[COUNTER_SPILLED_FINAL];
+}
+
 uint64_t session_live_threads(const struct session *s)
 {
 	uint64_t ended = __atomic_load_n(&s->counters[COUNTER_THREADS_ENDED], __ATOMIC_ACQUIRE);

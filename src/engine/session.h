@@ -52,6 +52,8 @@ int session_fd(const struct session *s);
 /* Takes in what the kernel side has told since. */
 void session_poll(struct session *s);
 /* Threads of the target that have not ended, as the kernel side counts them. */
+/* Whether births or ends of threads were refused by the ring. */
+bool session_lost_ends(const struct session *s);
 uint64_t session_live_threads(const struct session *s);
 /* A report of now; free it with report_free(). */
 struct report *session_report(struct session *s, bool final);

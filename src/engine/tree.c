@@ -76,6 +76,17 @@ bool tree_thread_ended(struct tree *t, struct process *p, uint64_t now_ns)
 	return true;
 }
 
+bool tree_presume_dead(struct tree *t, struct process *p, uint64_t now_ns)
+{
+	if (p->dead)
+		return false;
+	if (!p->end_ns)
+		p->end_ns = now_ns;
+	p->dead = true;
+	t->dead++;
+	return true;
+}
+
 static void process_free(struct tree *t, struct process *p)
 {
 	HASH_DEL(t->processes, p);

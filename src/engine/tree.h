@@ -28,6 +28,7 @@ struct process {
 	uint64_t start_ns, end_ns;
 	uint32_t threads_born, threads_ended;
 	uint32_t root_flags; /* enum target_flag */
+	uint32_t absent;     /* reports in a row that found no living thread of it */
 	void *ledger;        /* the ledger's own, see ledger.c */
 	void (*free_ledger)(void *);
 	UT_hash_handle hh;
@@ -48,6 +49,11 @@ void tree_exec(struct tree *t, const struct exec_event *e);
 void tree_exit(struct tree *t, const struct exit_event *e);
 /* A thread is gone for good; returns true when it was its process's last. */
 bool tree_thread_ended(struct tree *t, struct process *p, uint64_t now_ns);
+/*
+ * The end of a process of which not all was told (the ring was full), but of which no thread
+ * is left. Returns false when it was dead already.
+ */
+bool tree_presume_dead(struct tree *t, struct process *p, uint64_t now_ns);
 /* Forgets the shortest-lived dead rows beyond TREE_MAX. Not while a probe holds a row. */
 void tree_trim(struct tree *t);
 void tree_free(struct tree *t);

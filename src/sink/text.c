@@ -363,11 +363,12 @@ static void error_list(const struct call_row *c, char *buf, size_t size)
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < c->nerrors && len < size; i++) {
-		const char *name = strerrorname_np(c->errors[i].err);
+		int err = c->errors[i].err;
+		const char *name = err ? strerrorname_np(err) : "other";
 		char number[FORMAT_LEN], unnamed[24];
 
 		if (!name) {
-			snprintf(unnamed, sizeof(unnamed), "errno %d", c->errors[i].err);
+			snprintf(unnamed, sizeof(unnamed), "errno %d", err);
 			name = unnamed;
 		}
 		len += (size_t)snprintf(buf + len, size - len, "%s%s %s", i ? ", " : "",

@@ -126,4 +126,11 @@ def the_doctor_says_what_it_found():
     assert facts
 
 
+@test
+def help_and_exit_code_agree():
+    done = lib.dwell("attach", 4194000)
+    text = " ".join(lib.dwell("help", "attach").stdout.split())
+    assert f"{done.returncode}: it could not attach" in text, (done.returncode, text[:400])
+
+
 main()

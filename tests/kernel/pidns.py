@@ -137,4 +137,19 @@ def attach_takes_the_namespaces_pid():
     assert 1 < result.truth["pid"] < 10, result.truth
 
 
+@test
+def a_foreign_waker_has_the_namespaces_number():
+    with tempfile.TemporaryDirectory(prefix="dwell-pidns-") as d:
+        os.mkfifo(d + "/fifo")
+        waker = ("import os, time; print('waker=%d' % os.getpid(), flush=True); "
+                 f"f = open('{d}/fifo', 'w'); time.sleep(0.6); f.write('x')")
+        done = subprocess.run(
+            [lib.need("unshare"), *FIRST, "/bin/sh", "-c",
+             f'/usr/bin/python3 -c "{waker}" & "{lib.DWELL}" run -q --out {d}/r -- cat {d}/fifo; wait'],
+            capture_output=True, text=True, timeout=30, check=False)
+        result = lib.Run(done, lib.read_records(d + "/r"))
+        tids = {w["waker_tid"] for w in result.ledger()["wakers"] if w["waker_comm"] == "python3"}
+        assert tids == {result.truth["waker"]}, (tids, done.stdout)
+
+
 main()

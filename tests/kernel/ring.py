@@ -105,4 +105,38 @@ def the_screen_says_that_rows_are_missing():
     assert done.returncode == 0 and "ring full" in done.stderr, done
 
 
+@test
+def nobody_is_alive_after_the_end():
+    result = lib.run([CROWD, "processes", 30, 100, 1, "hold"], *TINY, check=False)
+    alive = [p for p in result.processes() if p["alive"]]
+    assert result.summary["processes_live"] == 0
+    assert not alive, f"{len(alive)} of {len(result.processes())} rows are said to live: {alive[0]}"
+
+
+@test
+def rows_stay_bounded_when_ends_are_lost():
+    result = lib.run([CROWD, "processes", 60, 100, 1, "hold"], *TINY, check=False)
+    assert len(result.processes()) <= 1024 + 256 + 1, len(result.processes())
+
+
+@test
+def a_lost_thread_does_not_lose_the_command():
+    result = lib.run([CROWD, "threads", 10, 100, 1, "hold"], *TINY, check=False)
+    row = result.process(result.truth["pid"])
+    assert not row["alive"] and row["exit"]["code"] == 0, (row["alive"], row["exit"])
+
+
+@test
+def a_lost_thread_does_not_delay_the_end():
+    result = lib.run([CROWD, "threads", 10, 100, 1, "hold"], *TINY, check=False)
+    assert result.summary["trust"]["self"]["stop_ns"] < 150 * lib.MS * lib.SLOW, result.summary["trust"]["self"]
+
+
+@test
+def an_error_without_a_name_is_other_on_the_screen():
+    done = lib.dwell("run", *TINY, "--", CROWD, "processes", 30, 100, 1, "hold")
+    line = [li for li in done.stderr.splitlines() if "EBADF" in li][0]
+    assert "other" in line and " 0" not in line, line
+
+
 main()

@@ -123,4 +123,12 @@ def frozen_before_the_attach():
         cgroups.write(group, "cgroup.freeze", 0)
 
 
+@test
+def a_restarted_sleep_is_sleep():
+    """A wait that a stop interrupts goes on by restart_syscall; it is the same wait."""
+    result = lib.run([lib.workload("stops"), "interrupt_asleep", MS, ROUNDS])
+    row = result.process(result.truth["pid"])
+    assert not lib.state_of(row, "other")["count"], row["states"]
+
+
 main()
