@@ -77,44 +77,52 @@ static __always_inline struct rq *rq_of(struct task_struct *task)
 	return KREAD_KNOWN(queue, rq);
 }
 
-/* A stay on a CPU begins and ends by the kernel's clocks too; see struct ledger_thread. */
-static __always_inline void clocks_begin(struct ledger_thread *l, struct rq *rq)
+/* The kernel's two clocks of a runqueue; see struct ledger_thread. */
+struct clocks {
+	__u64 now, task;
+};
+
+static __always_inline struct clocks clocks_of(struct rq *rq)
 {
-	l->came = KREAD_KNOWN(rq, clock_task);
-	l->gap_ns = KREAD_KNOWN(rq, clock) - l->came;
+	return (struct clocks){ KREAD_KNOWN(rq, clock), KREAD_KNOWN(rq, clock_task) };
 }
 
-static __always_inline void clocks_end(struct ledger_thread *l, struct rq *rq)
+static __always_inline void clocks_begin(struct ledger_thread *l, struct clocks at)
 {
-	__u64 task = KREAD_KNOWN(rq, clock_task);
+	l->came = at.task;
+	l->gap_ns = at.now - at.task;
+}
 
-	l->clock_ns += task - l->came;
-	l->stolen_ns += KREAD_KNOWN(rq, clock) - task - l->gap_ns;
+static __always_inline void clocks_end(struct ledger_thread *l, struct clocks at)
+{
+	l->clock_ns += at.task - l->came;
+	l->stolen_ns += at.now - at.task - l->gap_ns;
 }
 
 /*
  * Not every event comes: a kernel may keep back those of some threads (seen on 6.18 in a
  * sandbox: none while the sandbox's own agent was current, so neither the switch from it to
  * a target nor a wake by it). What is missing shows at the next event of the target, and
- * the scheduler's own marks say when it was: `mark` is one, by the clock of rq. Returns the
- * same in our time, within the present state.
+ * the scheduler's own marks say when it was: `mark` is one, by the runqueue's clock. Returns
+ * the same in our time, within the present state.
  */
-static __always_inline __u64 time_of_mark(struct rq *rq, __u64 mark, __u64 since, __u64 now)
+static __always_inline __u64 time_of_mark(__u64 clock, __u64 mark, __u64 since, __u64 now)
 {
-	__u64 ago = KREAD_KNOWN(rq, clock) - mark;
+	__u64 ago = clock - mark;
 
 	return mark && ago < now - since ? now - ago : since;
 }
 
 /* Leaves a block that no event has ended: it was until the thread was queued. */
-static __always_inline void wake_unseen(struct ledger_thread *l, __u32 as, struct rq *rq,
-					__u64 queued, __u64 now)
+static __always_inline void wake_unseen(struct ledger_thread *l, task_ref task, __u64 clock,
+					__u64 now)
 {
-	__u64 at = queued ? time_of_mark(rq, queued, l->since_ns, now) : now;
+	__u64 queued = TASK_READ(task, sched_info.last_queued);
+	__u64 at = queued ? time_of_mark(clock, queued, l->since_ns, now) : now;
 
 	counter_add(COUNTER_UNSEEN_WAKE);
 	object_add(l, at - l->since_ns);
-	move(l, as, STATE_RUNQUEUE, at);
+	move(l, l->state, STATE_RUNQUEUE, at);
 }
 
 /*
@@ -124,16 +132,16 @@ static __always_inline void wake_unseen(struct ledger_thread *l, __u32 as, struc
 __noinline int arrive_unseen(struct ledger_thread *l, __u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct rq *rq = rq_of(task);
+	struct clocks clocks = clocks_of(rq_of(task));
 	__u64 at;
 
 	if (!l)
 		return 0;
-	at = time_of_mark(rq, task->sched_info.last_arrival, l->since_ns, now);
+	at = time_of_mark(clocks.now, task->sched_info.last_arrival, l->since_ns, now);
 	counter_add(COUNTER_UNSEEN_ARRIVAL);
 	object_add(l, at - l->since_ns);
 	move(l, l->state, STATE_ON_CPU, at);
-	clocks_begin(l, rq);
+	clocks_begin(l, clocks);
 	l->came -= now - at;
 	return 0;
 }
@@ -157,7 +165,7 @@ static __always_inline void switch_out(struct ledger_thread *l, struct task_stru
 	move(l, STATE_ON_CPU, to, now);
 }
 
-static __always_inline void switch_in(struct ledger_thread *l, struct rq *rq, __u64 queued,
+static __always_inline void switch_in(struct ledger_thread *l, task_ref task, __u64 clock,
 				      __u64 now)
 {
 	__u32 as = l->state;
@@ -169,7 +177,7 @@ static __always_inline void switch_in(struct ledger_thread *l, struct rq *rq, __
 	 */
 	if (as >= STATE_BLOCKED) {
 		if (l->woken_ns + RACE_NS < l->since_ns)
-			wake_unseen(l, as, rq, queued, now);
+			wake_unseen(l, task, clock, now);
 		as = STATE_RUNQUEUE;
 		l->object = 0;
 	}
@@ -180,26 +188,31 @@ SEC_TP("sched_switch")
 int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct ledger_thread *in, *out;
-	struct rq *rq;
-	__u64 now = 0;
+	struct clocks clocks;
+	__u64 now;
 
 #ifdef TASK_HASH
 	prev = bpf_get_current_task_btf(); /* the same task, typed */
 #endif
 	out = account_of(prev);
+	in = account_of(next);
+	if (!out) {
+		barrier(); /* or clang tests both pointers at once, which the verifier forbids */
+		if (!in)
+			return 0;
+	}
+	now = bpf_ktime_get_ns();
+	clocks = clocks_of(rq_of(prev));
 	if (out && !out->ended) {
-		now = bpf_ktime_get_ns();
 		if (out->state != STATE_ON_CPU)
 			arrive_unseen(out, now);
-		clocks_end(out, rq_of(prev));
+		clocks_end(out, clocks);
 		switch_out(out, prev, preempt, now);
 	}
-	in = account_of(next);
-	if (!in)
-		return 0;
-	rq = rq_of(prev);
-	clocks_begin(in, rq);
-	switch_in(in, rq, TASK_READ(next, sched_info.last_queued), now ? now : bpf_ktime_get_ns());
+	if (in) {
+		clocks_begin(in, clocks);
+		switch_in(in, next, clocks.now, now);
+	}
 	return 0;
 }
 
@@ -316,7 +329,7 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	ts = task->__state;
 	if (task->on_cpu) {
 		l->state = STATE_ON_CPU;
-		clocks_begin(l, rq_of(task));
+		clocks_begin(l, clocks_of(rq_of(task)));
 	} else if (ts == TASK_RUNNING || (ts & TASK_WAKING))
 		l->state = STATE_RUNQUEUE;
 	else

@@ -245,8 +245,9 @@ static __always_inline struct syscalls_thread *record_open(struct task_struct *t
 }
 
 /* All that is not the common case: a native call with a slot, of a thread with a record. */
-static __noinline int count_slow(struct call *call)
+static __noinline int count_slow(__u64 nr, __s64 ret)
 {
+	struct call called = { .nr = nr, .ret = ret }, *call = &called;
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct target *t = target_of(task);
 	struct syscalls_thread *c;
@@ -280,11 +281,10 @@ static __always_inline int count_call(__u64 nr, __s64 ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscalls_thread *c = record_of(task);
-	struct call call = { .nr = nr, .ret = ret };
 	__u32 slot = call_slot(nr);
 
 	if (!c || slot >= CALL_SLOTS || (task->thread_info.status & TS_COMPAT))
-		return c || task_map_any(task) ? count_slow(&call) : 0;
+		return c || task_map_any(task) ? count_slow(nr, ret) : 0;
 	if (nr == __NR_execve && c->execveat) {
 		c->execveat = 0;
 		slot = __NR_execveat;
