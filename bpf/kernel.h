@@ -49,6 +49,7 @@ struct cfs_rq {
 
 struct sched_entity {
 	u64 sum_exec_runtime;
+	u64 exec_start; /* rq->clock_task to which it has been charged */
 	struct cfs_rq *cfs_rq;
 } SLICE;
 

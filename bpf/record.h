@@ -48,7 +48,7 @@ enum event_kind {
 	EVENT_BIRTH = 1,      /* struct birth_event; also for threads found at attach */
 	EVENT_EXEC,           /* struct exec_event */
 	EVENT_EXIT,           /* struct exit_event: at sched_process_exit, still running */
-	EVENT_LEDGER_FINAL,   /* struct ledger_final: the last switch away */
+	EVENT_LEDGER_FINAL,   /* struct ledger_packed: the last switch away */
 	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
 };
 
@@ -91,8 +91,9 @@ struct exit_event {
  * COUNTER_LOST_* go to the trust block, each with its meaning there.
  */
 enum counter {
-	COUNTER_THREADS_BORN,  /* threads that became targets, found ones included */
-	COUNTER_THREADS_ENDED, /* final records written or spilled */
+	COUNTER_THREADS_BORN,   /* threads that became targets, found ones included */
+	COUNTER_THREADS_ENDED,  /* final records written or spilled */
+	COUNTER_THREADS_EXITED, /* threads that came to sched_process_exit */
 	COUNTER_PROCESSES_BORN,
 	COUNTER_PROCESSES_ENDED,
 	COUNTER_EXECS,
@@ -122,7 +123,7 @@ enum counter {
 
 /* Value of the shared array `control`: what the user side tells the kernel side while it runs. */
 struct control {
-	__u32 launcher_tid; /* dwell's thread that is about to fork the command; 0: none */
+	__u32 launcher_tid; /* the thread that is about to fork the command; 0: none */
 	__u32 pad;
 };
 

@@ -21,7 +21,10 @@ struct {
 	__type(value, struct control);
 } control SEC(".maps");
 
-/* Processes to take in at attach, by PID as dwell sees it. */
+/*
+ * Processes to take in at attach, by PID as dwell sees it; the value is the proc_id, once the
+ * first thread has one: the leader may come last, or have ended.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -165,6 +168,7 @@ int BPF_PROG(target_exit, struct task_struct *unused)
 
 	if (!t)
 		return 0;
+	counter_add(COUNTER_THREADS_EXITED);
 	/* task->signal by helper: a plain load takes the verifier a millisecond (kread.bpf.h) */
 	last = BPF_CORE_READ(task, signal, live.counter) == 0;
 	if (last && ends_process(task))
@@ -210,9 +214,9 @@ int BPF_PROG(target_free, struct task_struct *task)
 SEC("iter/task")
 int target_seed(struct bpf_iter__task *ctx)
 {
-	struct task_struct *task = ctx->task, *leader;
+	struct task_struct *task = ctx->task;
 	struct target init = { .flags = TARGET_ATTACHED };
-	struct target *of_leader;
+	__u32 *proc_id;
 
 	if (!task || (task->flags & (PF_KTHREAD | PF_EXITING)))
 		return 0;
@@ -221,16 +225,17 @@ int target_seed(struct bpf_iter__task *ctx)
 	init.pid = tgid_seen(task);
 	if (init.pid == cfg.self_tgid)
 		return 0;
-	if (!cfg.all && !bpf_map_lookup_elem(&seed_pids, &init.pid))
+	if (cfg.all)
+		bpf_map_update_elem(&seed_pids, &init.pid, &init.proc_id, BPF_NOEXIST);
+	proc_id = bpf_map_lookup_elem(&seed_pids, &init.pid);
+	if (!proc_id)
 		return 0;
-	leader = task->group_leader;
-	of_leader = leader ? target_of(leader) : NULL;
-	if (of_leader)
-		init.proc_id = of_leader->proc_id;
+	init.proc_id = *proc_id;
 	init.born_ns = bpf_ktime_get_ns();
 	init.start_ns = task->start_time;
-	init.proc_start_ns = BPF_CORE_READ(leader, start_time);
+	init.proc_start_ns = BPF_CORE_READ(task, group_leader, start_time);
 	init.tid = tid_seen(task);
 	adopt(task, &init, NULL);
+	*proc_id = init.proc_id;
 	return 0;
 }

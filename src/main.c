@@ -49,7 +49,7 @@ static int finish_stdout(void)
 	if (!fflush(stdout) && !ferror(stdout))
 		return 0;
 	fputs("dwell: cannot write to stdout\n", stderr);
-	return 1;
+	return EXIT_DWELL_FAILED;
 }
 
 static int dispatch(struct options *o)
@@ -75,14 +75,15 @@ static int dispatch(struct options *o)
 
 /*
  * A descriptor 0, 1 or 2 that is closed would become a file of ours, and be printed to.
- * The command still finds it closed: what we put there goes away at its exec.
+ * What we put there cannot be written to, so that output which nobody gets is an error; the
+ * command still finds it closed, as it goes away at its exec.
  */
 static void fill_stdio(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);

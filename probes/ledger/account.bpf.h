@@ -43,14 +43,15 @@ struct {
 	__type(value, struct ledger_other);
 } ledger_others SEC(".maps");
 
-#ifdef TASK_HASH
-struct { /* never written: what a new account starts from */
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+enum draft { DRAFT_BIRTH, DRAFT_SEED, DRAFT_BLANK, DRAFTS };
+
+/* Accounts before they are published, whole; the blank one is never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DRAFTS);
 	__type(key, __u32);
 	__type(value, struct ledger_thread);
-} ledger_blank SEC(".maps");
-#endif
+} ledger_drafts SEC(".maps");
 
 static __always_inline struct ledger_thread *account_of(task_ref task)
 {
@@ -122,8 +123,10 @@ static __always_inline __u64 move(struct ledger_thread *l, __u32 as, __u32 to, _
 	hist_add(l, as, ns);
 	l->since_ns = now;
 	barrier();
-	l->state = to;
 	l->seq++;
+	barrier();
+	/* last: who sees the new state (a waker) finds seq done with */
+	l->state = to;
 	return ns;
 }
 

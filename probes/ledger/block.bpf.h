@@ -74,9 +74,11 @@ static __always_inline __u32 object_slot(struct ledger_thread *l, struct object_
 	victim = l->victim++ & (LEDGER_OBJECTS - 1);
 	object_flush(&l->objects[victim]);
 	l->seq++;
+	barrier();
 	key->proc_id = l->who.proc_id;
 	l->objects[victim].key = *key;
 	__builtin_memset(&l->objects[victim].stat, 0, sizeof(struct ledger_stat));
+	barrier();
 	l->seq++;
 	if (file && key->kind != OBJECT_PIPE)
 		object_named(key, (__u64)file);

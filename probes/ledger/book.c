@@ -39,6 +39,8 @@ static void check_on_cpu(struct check *c, const struct ledger_final *f, uint64_t
 		  present);
 	c->ours += ours - t->clock_ns;
 	c->explained += (int64_t)(ours - t->clock_ns);
+	c->high += t->stolen_ns;
+	c->low += t->states[STATE_RUNQUEUE].ns + t->states[STATE_PREEMPTED].ns;
 }
 
 void check_thread(struct checks *c, const struct ledger_final *f)

@@ -36,7 +36,8 @@ struct ledger_process {
 /* One comparison with what the kernel counted, over threads. */
 struct check {
 	uint64_t ours, kernel, checked, broken;
-	int64_t explained; /* of ours - kernel: for reasons that are known */
+	int64_t explained;  /* of ours - kernel: for reasons that are known */
+	uint64_t low, high; /* between -low and high that can be */
 	int64_t worst;
 };
 
@@ -57,6 +58,7 @@ struct ledger_book {
 	size_t threads_held;
 	struct checks checks; /* of the ended threads */
 	struct snapshot *snapshot;
+	uint64_t unsteady; /* threads born or ended while the living were read */
 };
 
 /* A thread has ended. */
@@ -73,9 +75,12 @@ void book_report(struct ledger_book *b, struct probe *p, struct report *r);
 void book_end(struct ledger_book *b);
 /* The entry of a command name, made when it is new; `(other)` beyond COMMANDS_KEPT. */
 struct command_entry *book_command(struct ledger_book *b, const char comm[COMM_LEN]);
-/* Fills r->trust.reconcile from all threads' checks, `told` of them; see reconcile.c. */
-void reconcile_fill(const struct checks *c, uint64_t told, const struct session *s,
-		    struct report *r);
+/*
+ * Fills r->trust.reconcile from all threads' checks, `told` of them, of which `unsteady` may
+ * be missing or twice; see reconcile.c.
+ */
+void reconcile_fill(const struct checks *c, uint64_t told, uint64_t unsteady,
+		    const struct session *s, struct report *r);
 void book_free(struct ledger_book *b);
 /* Adds a thread to the comparisons. */
 void check_thread(struct checks *c, const struct ledger_final *f);

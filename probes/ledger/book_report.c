@@ -13,6 +13,7 @@
 struct draft {
 	uint32_t proc_id;
 	struct process *process;
+	const struct command_entry *command;
 	struct ledger_sum sum;      /* living threads only */
 	struct thread_row *threads; /* of the report */
 	size_t nthreads, room;
@@ -183,7 +184,7 @@ static void fill_command(const struct command_entry *c, struct draft *drafts,
 	row->processes = c->processes;
 	sum_add(&sum, &c->sum);
 	HASH_ITER(hh, drafts, d, next) {
-		if (memcmp(d->process->comm, c->comm, COMM_LEN))
+		if (d->command != c)
 			continue;
 		row->processes += !d->process->dead;
 		sum_add(&sum, &d->sum);
@@ -201,7 +202,7 @@ static void report_commands(struct ledger_book *b, struct draft *drafts, struct 
 	struct draft *d, *dnext;
 
 	HASH_ITER(hh, drafts, d, dnext)
-		book_command(b, d->process->comm);
+		d->command = book_command(b, d->process->comm);
 	l->commands = report_alloc(r, (HASH_COUNT(b->commands) + 1) * sizeof(*l->commands));
 	HASH_ITER(hh, b->commands, c, cnext) {
 		fill_command(c, drafts, &l->commands[l->ncommands]);
@@ -325,7 +326,8 @@ void book_report(struct ledger_book *b, struct probe *p, struct report *r)
 	report_processes(s, snap->drafts, r);
 	report_commands(b, snap->drafts, r);
 	report_tree(b, snap->drafts, r);
-	reconcile_fill(&snap->checks, b->tree.threads + b->spill.threads + snap->living, s, r);
+	reconcile_fill(&snap->checks, b->tree.threads + b->spill.threads + snap->living,
+		       b->unsteady, s, r);
 	rows_report(b->rows, snap->rows, p, &s->tree, r);
 }
 

@@ -22,7 +22,8 @@ static const struct {
 	  "fsync fdatasync sync_file_range syncfs getdents getdents64 fallocate ftruncate "
 	  "ftruncate64 readahead fadvise64 fadvise64_64" },
 	{ STATE_DISK, WHERE_NONE, "sync msync io_getevents io_pgetevents io_submit" },
-	{ STATE_FUTEX, WHERE_FUTEX, "futex futex_waitv futex_wait futex_requeue futex_time64" },
+	{ STATE_FUTEX, WHERE_FUTEX, "futex futex_wait futex_time64" },
+	{ STATE_FUTEX, WHERE_NONE, "futex_waitv" }, /* on any of a list */
 	{ STATE_SOCKET, WHERE_FD0,
 	  "accept accept4 connect recvfrom recvmsg recvmmsg recvmmsg_time64 sendto sendmsg "
 	  "sendmmsg recv send shutdown" },

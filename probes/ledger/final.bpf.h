@@ -8,6 +8,7 @@
 
 #include "account.bpf.h"
 #include "block.bpf.h"
+#include "waker.bpf.h"
 
 /* Blocks of spilled threads: state << 24 | index. */
 struct {
@@ -69,6 +70,8 @@ __noinline int spill(struct ledger_thread *l, __u64 now)
 	bpf_loop(LEDGER_STATES, spill_state, &spilling, 0);
 	for (int i = 0; i < LEDGER_OBJECTS; i++)
 		object_flush(&l->objects[i]);
+	for (int i = 0; i < LEDGER_WAKERS; i++)
+		waker_flush(&l->wakers[i]);
 	return 0;
 }
 
@@ -153,6 +156,7 @@ static __always_inline __u32 pack_used(struct pack_buffer *b, struct ledger_thre
 __noinline int account_send(struct ledger_thread *l, __u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct target *t = target_current();
 	struct ledger_packed *head;
 	struct pack_buffer *b;
 	__u32 zero = 0, size;
@@ -162,6 +166,8 @@ __noinline int account_send(struct ledger_thread *l, __u64 now)
 		return -1;
 	head = (void *)b->bytes;
 	head->head = (struct event_head){ .kind = EVENT_LEDGER_FINAL, .who = l->who };
+	if (t)
+		head->head.who.tid = t->tid; /* an exec may have changed it */
 	head->now_ns = now;
 	head->exec_ns = task->se.sum_exec_runtime - l->base_exec_ns;
 	head->kernel_switches = task->nvcsw + task->nivcsw - l->base_switches;
@@ -190,9 +196,9 @@ __noinline int account_close(struct ledger_thread *l, __u64 now)
 	l->switches++;
 	l->voluntary++;
 	l->ended = 1;
-	counter_add(COUNTER_THREADS_ENDED);
 	if (account_send(l, now))
 		spill(l, now);
+	counter_add(COUNTER_THREADS_ENDED); /* last: who reads it finds the record told */
 	task_map_delete(&ledger_threads, bpf_get_current_task_btf());
 	return 0;
 }

@@ -28,42 +28,38 @@ struct {
 
 /* ---- births and ends ---- */
 
-static __always_inline struct ledger_thread *account_open(task_ref task, struct target *t)
+static __always_inline struct ledger_thread *account_draft(__u32 which, const struct target *t)
 {
-	struct ledger_thread *l;
-#ifdef TASK_HASH
-	__u32 zero = 0;
-	struct ledger_thread *blank = bpf_map_lookup_elem(&ledger_blank, &zero);
+	struct ledger_thread *l = bpf_map_lookup_elem(&ledger_drafts, &which), *blank;
 
-	if (!blank)
+	which = DRAFT_BLANK;
+	blank = bpf_map_lookup_elem(&ledger_drafts, &which);
+	if (!l || !blank)
 		return NULL;
-	l = task_map_create(&ledger_threads, task, blank);
-#else
-	l = task_map_create(&ledger_threads, task, NULL);
-#endif
-	if (!l) {
-		counter_add(COUNTER_LOST_LEDGER);
-		return NULL;
-	}
+	bpf_probe_read_kernel(l, sizeof(*l), blank);
 	l->who = *t;
 	/* a thread that we saw born has not run yet: all since its start is waiting to run */
+	l->state = STATE_RUNQUEUE;
 	l->since_ns = t->flags & TARGET_ATTACHED ? t->born_ns : t->start_ns;
 	for (int i = 0; i < LEDGER_STATES; i++)
 		l->hist[i] = HIST_UNASKED;
 	return l;
 }
 
+static __always_inline void account_open(task_ref task, const struct ledger_thread *draft)
+{
+	if (!task_map_create(&ledger_threads, task, draft))
+		counter_add(COUNTER_LOST_LEDGER);
+}
+
 SEC_TP("task_newtask")
 int BPF_PROG(ledger_newtask, struct task_struct *task)
 {
 	struct target *t = target_of(task);
-	struct ledger_thread *l;
+	struct ledger_thread *l = t ? account_draft(DRAFT_BIRTH, t) : NULL;
 
-	if (!t)
-		return 0;
-	l = account_open(task, t);
 	if (l)
-		l->state = STATE_RUNQUEUE;
+		account_open(task, l);
 	return 0;
 }
 
@@ -93,9 +89,10 @@ static __always_inline void clocks_begin(struct ledger_thread *l, struct clocks 
 	l->gap_ns = at.now - at.task;
 }
 
-static __always_inline void clocks_end(struct ledger_thread *l, struct clocks at)
+/* A thread that blocks has been charged before its CPU looked for other work (newidle). */
+static __always_inline void clocks_end(struct ledger_thread *l, struct clocks at, __u64 charged)
 {
-	l->clock_ns += at.task - l->came;
+	l->clock_ns += charged - l->came;
 	l->stolen_ns += at.now - at.task - l->gap_ns;
 }
 
@@ -175,6 +172,8 @@ static __always_inline void switch_in(struct ledger_thread *l, task_ref task, __
 	 * what followed was waiting for a CPU. A wake that came well before was for an
 	 * earlier wait.
 	 */
+	if (as == STATE_ON_CPU) /* at the attach it was on its way off, and not to be asked why */
+		l->state = as = STATE_OTHER;
 	if (as >= STATE_BLOCKED) {
 		if (l->woken_ns + RACE_NS < l->since_ns)
 			wake_unseen(l, task, clock, now);
@@ -206,7 +205,7 @@ int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_
 	if (out && !out->ended) {
 		if (out->state != STATE_ON_CPU)
 			arrive_unseen(out, now);
-		clocks_end(out, clocks);
+		clocks_end(out, clocks, prev->se.exec_start);
 		switch_out(out, prev, preempt, now);
 	}
 	if (in) {
@@ -317,9 +316,9 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	t = target_of(task);
-	if (!t || !(t->flags & TARGET_ATTACHED) || account_of(task))
+	if (!t || !(t->flags & TARGET_ATTACHED) || (task->flags & PF_EXITING) || account_of(task))
 		return 0;
-	l = account_open(task, t);
+	l = account_draft(DRAFT_SEED, t);
 	if (!l)
 		return 0;
 	l->base_exec_ns = task->se.sum_exec_runtime;
@@ -330,10 +329,10 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	if (task->on_cpu) {
 		l->state = STATE_ON_CPU;
 		clocks_begin(l, clocks_of(rq_of(task)));
-	} else if (ts == TASK_RUNNING || (ts & TASK_WAKING))
-		l->state = STATE_RUNQUEUE;
-	else
+	} else if (ts != TASK_RUNNING && !(ts & TASK_WAKING)) {
 		l->state = block_task(l, task, ts);
+	}
+	account_open(task, l);
 	return 0;
 }
 
@@ -384,6 +383,7 @@ int ledger_live(struct bpf_iter__task *ctx)
 	struct copying copying = {};
 	struct ledger_thread *l;
 	struct ledger_final *f;
+	struct target *t;
 	__u32 zero = 0;
 
 	if (!task)
@@ -397,8 +397,14 @@ int ledger_live(struct bpf_iter__task *ctx)
 	copying.to = f;
 	copying.from = l;
 	bpf_loop(COPY_TRIES, copy_steady, &copying, 0);
-	if (!copying.done)
+	if (!copying.done) { /* this thread's all the same, and not what was copied last */
 		counter_add(COUNTER_TORN);
+		f->now_ns = bpf_ktime_get_ns();
+		bpf_probe_read_kernel(&f->thread, sizeof(f->thread), l);
+	}
+	t = target_of(task);
+	if (t)
+		f->thread.who.tid = t->tid; /* an exec may have changed it */
 	fill_final(f, l, task);
 	f->alive = 1;
 	bpf_seq_write(ctx->meta->seq, f, sizeof(*f));

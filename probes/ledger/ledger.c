@@ -25,9 +25,10 @@ extern const unsigned char ledger_bpf_start[], ledger_bpf_end[];
 extern const unsigned char ledger_hash_bpf_start[], ledger_hash_bpf_end[];
 
 #define HOOKS "ledger_newtask", "ledger_switch", "ledger_waking"
+/* An end without its begin is passed over, so the ends attach first. */
 #define EXTRA                                                                                      \
-	"ledger_lock_begin", "ledger_lock_end", "ledger_hrtimer_begin", "ledger_hrtimer_end",      \
-		"ledger_timer_begin", "ledger_timer_end"
+	"ledger_lock_begin", "ledger_lock_end", "ledger_hrtimer_end", "ledger_hrtimer_begin",      \
+		"ledger_timer_end", "ledger_timer_begin"
 
 static const struct source ledger_sources[] = {
 	{ "tp_btf", { HOOKS }, { EXTRA }, false },
@@ -36,6 +37,7 @@ static const struct source ledger_sources[] = {
 };
 
 #define HIST_BLOCKS 4096
+#define STEADY_TRIES 10
 
 static int set_constant(struct bpf_object *obj, const char *section, const void *value, size_t size)
 {
@@ -191,13 +193,40 @@ static void take_live(void *ctx, const void *data, size_t size)
 	}
 }
 
+static uint64_t comings_and_goings(const struct session *s)
+{
+	return __atomic_load_n(&s->counters[COUNTER_THREADS_BORN], __ATOMIC_ACQUIRE) +
+	       __atomic_load_n(&s->counters[COUNTER_THREADS_ENDED], __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Reads the living when all ends so far are booked. A thread that is born or ends meanwhile
+ * would be missing or counted twice, so it is done again until none has; a target that
+ * starts threads all the time may not let us.
+ */
+static int read_living(struct probe *p, struct ledger_book *b)
+{
+	struct session *s = p->session;
+	int err = 0;
+
+	for (int i = 0; i < STEADY_TRIES; i++) {
+		uint64_t before = comings_and_goings(s);
+
+		session_poll(s);
+		book_begin(b);
+		err = session_iterate(p, "ledger_live", take_live, p);
+		b->unsteady = comings_and_goings(s) - before;
+		if (err || !b->unsteady)
+			break;
+	}
+	return err;
+}
+
 static int ledger_snapshot(struct probe *p, struct report *r)
 {
 	struct ledger_book *b = p->data;
-	int err;
+	int err = read_living(p, b);
 
-	book_begin(b);
-	err = session_iterate(p, "ledger_live", take_live, p);
 	take_spilled_hists(p, b);
 	if (!err &&
 	    bpf_map_lookup_elem(probe_map_fd(p, "ledger_spill"), &(uint32_t){ 0 }, &b->spill))

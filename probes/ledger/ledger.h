@@ -45,7 +45,7 @@ enum object_kind {
 	OBJECT_FUTEX,  /* a: user address */
 	OBJECT_FILE,   /* a: inode number, b: device (kernel dev_t) */
 	OBJECT_PIPE,   /* a: inode number */
-	OBJECT_SOCKET, /* a: socket cookie (address of struct sock) */
+	OBJECT_SOCKET, /* a: inode number, b: device */
 	OBJECT_TTY,    /* a: inode number, b: rdev */
 	OBJECT_KLOCK,  /* a: kernel address of the lock */
 };
@@ -111,8 +111,8 @@ struct ledger_thread {
 	__u64 woken_ns; /* last wake that found the thread still on its CPU */
 	__u64 lock;     /* kernel lock being waited for, from contention_begin */
 	/*
-	 * Its stays on a CPU again, by the clock that the kernel charges threads with
-	 * (rq->clock_task) read at the same switches; came: that clock when it came.
+	 * Its stays on a CPU again, by the clock that the kernel charges threads with, read at
+	 * the same switches: from rq->clock_task as it came to se.exec_start as it left.
 	 */
 	__u64 clock_ns, came;
 	/*

@@ -29,11 +29,17 @@ struct ident {
 	UT_hash_handle hh;
 };
 
+/* What stands in no entry, and how many entries that were. */
+struct folded {
+	struct ledger_other sum;
+	uint64_t objects, wakers;
+};
+
 struct rows {
 	struct object_entry *objects;
 	struct waker_entry *wakers;
 	struct ident *idents;
-	struct ledger_other other; /* what found no entry */
+	struct folded other;
 };
 
 struct rows *rows_new(void)
@@ -80,19 +86,61 @@ void rows_free(struct rows *rows)
 	free(rows);
 }
 
+static int objects_by_ns(struct object_entry *a, struct object_entry *b)
+{
+	return a->stat.ns > b->stat.ns ? -1 : a->stat.ns < b->stat.ns;
+}
+
+static int wakers_by_ns(struct waker_entry *a, struct waker_entry *b)
+{
+	return a->sum.ns > b->sum.ns ? -1 : a->sum.ns < b->sum.ns;
+}
+
+/* A full table keeps its larger half, so what comes late and is large finds its place. */
+static void fold_objects(struct object_entry **table, struct folded *other)
+{
+	struct object_entry *e, *next;
+	unsigned int n = 0;
+
+	HASH_SORT(*table, objects_by_ns);
+	HASH_ITER(hh, *table, e, next) {
+		if (n++ < ROWS_KEPT / 2)
+			continue;
+		stat_merge(&other->sum.objects, &e->stat);
+		other->objects++;
+		HASH_DEL(*table, e);
+		free(e);
+	}
+}
+
+static void fold_wakers(struct waker_entry **table, struct folded *other)
+{
+	struct waker_entry *e, *next;
+	unsigned int n = 0;
+
+	HASH_SORT(*table, wakers_by_ns);
+	HASH_ITER(hh, *table, e, next) {
+		if (n++ < ROWS_KEPT / 2)
+			continue;
+		other->sum.wakers.count += e->sum.count;
+		other->sum.wakers.ns += e->sum.ns;
+		other->wakers++;
+		HASH_DEL(*table, e);
+		free(e);
+	}
+}
+
 static void object_add(struct object_entry **table, const struct object_key *key,
-		       const struct ledger_stat *stat, struct ledger_other *other)
+		       const struct ledger_stat *stat, struct folded *other)
 {
 	struct object_entry *e = NULL;
 
 	if (!stat->count)
 		return;
 	HASH_FIND(hh, *table, key, sizeof(*key), e);
-	if (!e && HASH_COUNT(*table) >= ROWS_KEPT) {
-		stat_merge(&other->objects, stat);
-		return;
-	}
 	if (!e) {
+		if (HASH_COUNT(*table) >= ROWS_KEPT)
+			fold_objects(table, other);
 		e = calloc(1, sizeof(*e));
 		if (!e)
 			abort();
@@ -103,19 +151,16 @@ static void object_add(struct object_entry **table, const struct object_key *key
 }
 
 static void waker_add(struct waker_entry **table, const struct waker_key *key, uint64_t count,
-		      uint64_t ns, struct ledger_other *other)
+		      uint64_t ns, struct folded *other)
 {
 	struct waker_entry *e = NULL;
 
 	if (!count)
 		return;
 	HASH_FIND(hh, *table, key, sizeof(*key), e);
-	if (!e && HASH_COUNT(*table) >= ROWS_KEPT) {
-		other->wakers.count += count;
-		other->wakers.ns += ns;
-		return;
-	}
 	if (!e) {
+		if (HASH_COUNT(*table) >= ROWS_KEPT)
+			fold_wakers(table, other);
 		e = calloc(1, sizeof(*e));
 		if (!e)
 			abort();
@@ -148,7 +193,7 @@ static void ident_add(struct ident **table, const struct ledger_final *f)
 }
 
 static void add_thread(struct object_entry **objects, struct waker_entry **wakers,
-		       struct ledger_other *other, const struct ledger_thread *t)
+		       struct folded *other, const struct ledger_thread *t)
 {
 	for (int i = 0; i < LEDGER_OBJECTS; i++)
 		object_add(objects, &t->objects[i].key, &t->objects[i].stat, other);
@@ -167,7 +212,7 @@ void rows_add_thread(struct rows *rows, const struct ledger_final *f)
 struct gather {
 	struct object_entry *objects;
 	struct waker_entry *wakers;
-	struct ledger_other other;
+	struct folded other;
 };
 
 /* The block that a living thread is in the middle of belongs to its object too. */
@@ -225,20 +270,10 @@ static void gather_kernel(struct gather *g, struct probe *p)
 	for (uint32_t i = 0; i < LEDGER_STATES; i++) {
 		if (bpf_map_lookup_elem(fd, &i, &other))
 			continue;
-		stat_merge(&g->other.objects, &other.objects);
-		g->other.wakers.count += other.wakers.count;
-		g->other.wakers.ns += other.wakers.ns;
+		stat_merge(&g->other.sum.objects, &other.objects);
+		g->other.sum.wakers.count += other.wakers.count;
+		g->other.sum.wakers.ns += other.wakers.ns;
 	}
-}
-
-static int objects_by_ns(struct object_entry *a, struct object_entry *b)
-{
-	return a->stat.ns > b->stat.ns ? -1 : a->stat.ns < b->stat.ns;
-}
-
-static int wakers_by_ns(struct waker_entry *a, struct waker_entry *b)
-{
-	return a->sum.ns > b->sum.ns ? -1 : a->sum.ns < b->sum.ns;
 }
 
 static void report_objects(struct gather *g, struct probe *p, const struct tree *tree,
@@ -254,7 +289,7 @@ static void report_objects(struct gather *g, struct probe *p, const struct tree 
 		const struct process *proc = tree_find(tree, e->key.proc_id);
 
 		if (l->nobjects == ROWS_SHOWN) {
-			stat_merge(&g->other.objects, &e->stat);
+			stat_merge(&g->other.sum.objects, &e->stat);
 			continue;
 		}
 		row = &l->objects[l->nobjects++];
@@ -268,16 +303,16 @@ static void report_objects(struct gather *g, struct probe *p, const struct tree 
 		row->count = e->stat.count;
 		row->max_ns = e->stat.max_ns;
 	}
-	if (!g->other.objects.count)
+	if (!g->other.sum.objects.count)
 		return;
 	row = &l->objects[l->nobjects++];
 	*row = (struct object_row){
 		.state = STATE_OTHER,
 		.kind = "other",
 		.name = "other",
-		.ns = g->other.objects.ns,
-		.count = g->other.objects.count,
-		.max_ns = g->other.objects.max_ns,
+		.ns = g->other.sum.objects.ns,
+		.count = g->other.sum.objects.count,
+		.max_ns = g->other.sum.objects.max_ns,
 	};
 }
 
@@ -319,18 +354,18 @@ static void report_wakers(struct gather *g, struct probe *p, const struct rows *
 	l->wakers = report_alloc(r, (ROWS_SHOWN + 1) * sizeof(*l->wakers));
 	HASH_ITER(hh, g->wakers, e, next) {
 		if (l->nwakers == ROWS_SHOWN) {
-			g->other.wakers.count += e->sum.count;
-			g->other.wakers.ns += e->sum.ns;
+			g->other.sum.wakers.count += e->sum.count;
+			g->other.sum.wakers.ns += e->sum.ns;
 			continue;
 		}
 		report_waker(e, rows, fd, &l->wakers[l->nwakers++]);
 	}
-	if (g->other.wakers.count)
+	if (g->other.sum.wakers.count)
 		l->wakers[l->nwakers++] = (struct waker_row){
 			.state = STATE_OTHER,
 			.waker = "other",
-			.count = g->other.wakers.count,
-			.ns = g->other.wakers.ns,
+			.count = g->other.sum.wakers.count,
+			.ns = g->other.sum.wakers.ns,
 		};
 }
 
@@ -340,6 +375,8 @@ void rows_report(const struct rows *rows, struct gather *g, struct probe *p,
 	gather_kernel(g, p);
 	report_objects(g, p, tree, r);
 	report_wakers(g, p, rows, r);
+	r->ledger.objects_folded = g->other.objects;
+	r->ledger.wakers_folded = g->other.wakers;
 }
 
 void rows_end(struct gather *g)

@@ -7,22 +7,52 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "monitor.h"
+#include "read.h"
 #include "select.h"
+
+#define PF_KTHREAD 0x200000 /* include/linux/sched.h */
+
+/* A thread, a zombie and a kernel thread answer kill(), and would be followed in vain. */
+static int check_pid(pid_t pid)
+{
+	char path[32], text[2048];
+	struct proc_stat st;
+	const char *tgid;
+
+	if (proc_stat_read(pid, &st))
+		return err_set(-ESRCH, "PID %d", pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	tgid = proc_read_file(path, text, sizeof(text)) > 0 ? strstr(text, "\nTgid:") : NULL;
+	if (tgid && atoi(tgid + strlen("\nTgid:")) != pid)
+		return err_set(-ESRCH, "%d is a thread of process %d", pid,
+			       atoi(tgid + strlen("\nTgid:")));
+	/* a leader that has ended before its threads is a zombie too */
+	if ((st.state == 'Z' && st.threads <= 1) || st.state == 'X')
+		return err_set(-ESRCH, "process %d has ended", pid);
+	if (st.flags & PF_KTHREAD)
+		return err_set(-EINVAL, "%d is a kernel thread", pid);
+	return 0;
+}
 
 static int check_pids(const struct options *o, struct pid_list *targets)
 {
+	int err;
+
 	for (size_t i = 0; i < o->npids; i++) {
 		if (o->pids[i] == getpid())
 			return err_set(-EINVAL, "PID %d is dwell itself", o->pids[i]);
-		if (kill(o->pids[i], 0) && errno == ESRCH)
-			return err_set(-ESRCH, "PID %d", o->pids[i]);
+		err = check_pid(o->pids[i]);
+		if (err)
+			return err;
 		pid_list_add(targets, o->pids[i]);
 	}
 	return 0;
@@ -134,6 +164,8 @@ int cmd_attach(struct options *o)
 	if (!err && m.session) {
 		m.session->start_ns = session_clock();
 		err = seed(m.session, o, &targets);
+		if (!err && !o->all && !m.session->counters[COUNTER_THREADS_BORN])
+			err = err_set(-ESRCH, "nobody to follow: the target has ended");
 	}
 	if (!err) {
 		monitor_begin(&m, targets.n ? targets.pids[0] : 0, NULL);

@@ -48,7 +48,7 @@ const struct command_help command_table[COMMANDS] = {
 		"statistics of a recorded JSONL file",
 		"Reads a file that --out or --json wrote, or that denet wrote, and prints its "
 		"statistics: time, processes, CPU, memory, I/O, and the ledger if it is there.\n"
-		"Exit code 0; 1: FILE is not such a file; 2: wrong options.",
+		"Exit code 0; 125: FILE is not such a file; 2: wrong options.",
 		"dwell stats build.jsonl\n"
 		"dwell stats --json build.jsonl",
 	},

@@ -8,7 +8,8 @@
 #include <pwd.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,15 +59,6 @@ static int become(const struct launch_user *u)
 	return 0;
 }
 
-void launch_priority_get(struct launch_priority *p)
-{
-	struct sched_param param = { 0 };
-
-	p->policy = sched_getscheduler(0);
-	p->realtime = sched_getparam(0, &param) ? 0 : param.sched_priority;
-	p->nice = getpriority(PRIO_PROCESS, 0);
-}
-
 void launch_priority_raise(void)
 {
 	struct sched_param param = { .sched_priority = 1 };
@@ -74,60 +66,115 @@ void launch_priority_raise(void)
 	sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param);
 }
 
-/* The reset on fork made the child an ordinary one; it may have been given otherwise. */
-static void restore(const struct launch_priority *p)
-{
-	struct sched_param param = { .sched_priority = p->realtime };
+enum stage { STAGE_PID, STAGE_USER, STAGE_STDOUT, STAGE_EXEC };
 
-	if (p->policy > 0 && p->policy != sched_getscheduler(0))
-		sched_setscheduler(0, p->policy, &param);
-	if (p->nice != getpriority(PRIO_PROCESS, 0))
-		setpriority(PRIO_PROCESS, 0, p->nice);
+/* What comes back through the launcher's socket: the command's PID, and a step that failed. */
+struct word {
+	enum stage stage;
+	int value; /* PID, or -errno */
+};
+
+static void tell(int fd, enum stage stage, int value)
+{
+	struct word w = { stage, value };
+
+	while (write(fd, &w, sizeof(w)) < 0 && errno == EINTR)
+		;
 }
 
-_Noreturn static void child(const struct launch *l, int report)
+_Noreturn static void command(const struct launch *l, int fd)
 {
-	int err;
-	ssize_t n;
+	int err = become(l->user);
 
-	restore(&l->priority);
-	err = become(l->user);
-
-	if (!err && l->stdout_to_stderr && dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-		err = -errno;
-	if (!err) {
-		sigprocmask(SIG_SETMASK, &l->mask, NULL);
+	if (err) {
+		tell(fd, STAGE_USER, err);
+	} else if (l->stdout_to_stderr && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+		tell(fd, STAGE_STDOUT, -errno);
+	} else {
 		execvp(l->argv[0], l->argv);
-		err = -errno;
+		tell(fd, STAGE_EXEC, -errno);
 	}
-	n = write(report, &err, sizeof(err));
-	_exit(n == sizeof(err) ? 127 : 126);
+	_exit(127);
 }
 
-int launch(const struct launch *l, pid_t *pid)
+/* Waits for the word, starts the command as dwell's own child, and is gone. */
+_Noreturn static void wait_and_fork(const struct launch *l, int fd)
 {
-	int pipefd[2], err = 0;
+	struct word go;
 	ssize_t n;
+	pid_t pid;
 
-	if (pipe2(pipefd, O_CLOEXEC))
-		return err_set(-errno, "cannot make a pipe");
-	*pid = fork();
-	if (*pid < 0) {
-		err = -errno;
-		close(pipefd[0]);
-		close(pipefd[1]);
-		return err_set(err, "cannot fork");
-	}
-	if (!*pid)
-		child(l, pipefd[1]);
-	close(pipefd[1]);
 	do {
-		n = read(pipefd[0], &err, sizeof(err));
+		n = read(fd, &go, sizeof(go));
 	} while (n < 0 && errno == EINTR);
-	close(pipefd[0]);
-	if (n != sizeof(err))
-		return 0;
-	waitpid(*pid, NULL, 0);
+	if (n != sizeof(go))
+		_exit(1); /* dwell is no more, or has changed its mind */
+	pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (!pid)
+		command(l, fd);
+	tell(fd, STAGE_PID, pid < 0 ? -errno : pid);
+	_exit(0);
+}
+
+int launcher_start(struct launcher *r, const struct launch *l)
+{
+	int fds[2];
+
+	*r = (struct launcher){ .fd = -1 };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return err_set(-errno, "cannot make a socket");
+	r->pid = fork();
+	if (!r->pid) {
+		close(fds[0]);
+		wait_and_fork(l, fds[1]);
+	}
+	close(fds[1]);
+	if (r->pid < 0) {
+		close(fds[0]);
+		return err_set(-errno, "cannot fork");
+	}
+	r->fd = fds[0];
+	return 0;
+}
+
+void launcher_end(struct launcher *r)
+{
+	if (r->fd < 0)
+		return;
+	close(r->fd);
+	r->fd = -1;
+	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+int launch(struct launcher *r, const char *name, pid_t *pid, bool *by_exec)
+{
+	struct word w = { STAGE_PID, 0 };
+	int err = 0;
+
 	*pid = -1;
-	return err_set(err, "cannot run '%s'", l->argv[0]);
+	*by_exec = false;
+	if (write(r->fd, &w, sizeof(w)) != sizeof(w))
+		return err_set(-errno, "cannot start '%s'", name);
+	/* to the end of the stream: the exec has closed it, or the command is gone */
+	for (;;) {
+		ssize_t n = read(r->fd, &w, sizeof(w));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(w))
+			break;
+		if (w.stage == STAGE_PID && w.value > 0)
+			*pid = w.value;
+		else
+			err = w.value;
+		*by_exec |= w.stage == STAGE_EXEC;
+	}
+	launcher_end(r);
+	if (!err && *pid > 0)
+		return 0;
+	if (*pid > 0)
+		waitpid(*pid, NULL, 0);
+	*pid = -1;
+	return err_set(err ? err : -ECHILD, "cannot run '%s'", name);
 }

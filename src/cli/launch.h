@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Starts a command as if dwell were not there: its signal mask, dispositions, descriptors,
- * environment, directory and terminal are those that dwell was given.
+ * environment, directory, terminal and priority are those that dwell was given. To that end
+ * a launcher is forked while dwell is still small and as it was started: the command's own
+ * peak of memory would otherwise begin with dwell's. When all is attached the launcher
+ * forks the command as dwell's child (CLONE_PARENT) and is gone.
  */
 #ifndef DWELL_LAUNCH_H
 #define DWELL_LAUNCH_H
@@ -21,12 +24,6 @@ struct launch_user {
 /* Looks up a user by name or number, before anything is started. 0 or -errno. */
 int launch_user(const char *name, struct launch_user *user);
 
-struct launch_priority {
-	int policy, realtime, nice;
-};
-
-/* dwell's own, as it was started. */
-void launch_priority_get(struct launch_priority *p);
 /*
  * A ring that is not emptied in time loses rows. Among thousands of runnable threads a fair
  * share comes too late, so dwell, which needs a thousandth of a CPU, goes first. Refused is
@@ -38,14 +35,21 @@ struct launch {
 	char *const *argv;
 	const struct launch_user *user;
 	bool stdout_to_stderr;
-	sigset_t mask;                   /* of the command */
-	struct launch_priority priority; /* ditto */
 };
 
+struct launcher {
+	pid_t pid;
+	int fd; /* -1: not started, or done */
+};
+
+/* l lives until launch(). 0 or -errno. */
+int launcher_start(struct launcher *r, const struct launch *l);
+/* When nothing is to be launched after all; fine on one that is done. */
+void launcher_end(struct launcher *r);
 /*
- * Forks and runs the command; returns when its program runs or could not. 0 with *pid, or
- * -errno of exec (the child is reaped). The forking thread is the caller's.
+ * Runs the command; returns when its program runs or could not. 0 with *pid, or -errno (the
+ * child is reaped), by_exec telling whether it is that of exec.
  */
-int launch(const struct launch *l, pid_t *pid);
+int launch(struct launcher *r, const char *name, pid_t *pid, bool *by_exec);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "format.h"
 #include "launch.h"
 #include "term.h"
 #include "text.h"
@@ -84,6 +85,8 @@ static void name_target(struct monitor *m, pid_t root, char *const argv[])
 
 	for (size_t i = 0; argv && argv[i] && at < room; i++)
 		at += (size_t)snprintf(m->target + at, room - at, "%s%s", i ? " " : "", argv[i]);
+	if (at >= room) /* of a long command line the beginning, and a mark */
+		format_cut(m->target, room, TARGET_WIDTH, CUT_END, true);
 	if (argv)
 		return;
 	if (o->all)
@@ -102,7 +105,7 @@ void monitor_begin(struct monitor *m, pid_t root, char *const argv[])
 {
 	const struct options *o = m->options;
 	bool progress = !o->no_update && !o->quiet;
-	int command_out = o->json && !o->out ? STDERR_FILENO : STDOUT_FILENO;
+	int command_out = options_owns_stdout(o) ? STDERR_FILENO : STDOUT_FILENO;
 
 	name_target(m, root, argv);
 	m->root = root;
@@ -216,8 +219,10 @@ void monitor_finish(struct monitor *m)
 	progress_clear(&m->progress);
 	if (!m->stop_ns)
 		m->stop_ns = session_clock();
-	if (m->session)
+	if (m->session) {
 		m->session->stop_ns = m->stop_ns;
+		session_settle(m->session);
+	}
 	r = make_report(m, true);
 	if (records_wanted(m)) {
 		write_tree(m, r);

@@ -13,12 +13,14 @@
 #include "progress.h"
 #include "session.h"
 
+#define TARGET_WIDTH 240 /* columns: at most 4 bytes each fit */
+
 struct monitor {
 	const struct options *options;
 	struct session *session; /* NULL: BPF is not permitted or not wanted */
 	char bpf_error[256];     /* why, when session is NULL */
 	char bpf_hint[256];
-	char target[256]; /* command line, "pid 12", … */
+	char target[1024]; /* command line, "pid 12", …; a long one ends in … */
 	struct jsonl *jsonl;
 	struct progress progress;
 	pid_t root; /* the command, or the first PID attached to */

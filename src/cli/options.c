@@ -317,3 +317,15 @@ int options_usage_exit(const struct options *o)
 {
 	return o->command == COMMAND_RUN ? EXIT_DWELL_FAILED : EXIT_USAGE;
 }
+
+bool options_owns_stdout(const struct options *o)
+{
+	static const char *const names[] = { "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1" };
+
+	if (!o->out)
+		return o->json;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(o->out, names[i]))
+			return true;
+	return false;
+}

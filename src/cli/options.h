@@ -124,4 +124,7 @@ int cmd_stats(struct options *o);
 int cmd_schema(struct options *o);
 int cmd_doctor(struct options *o);
 
+/* The records go to stdout, so the command's stdout goes to stderr. */
+bool options_owns_stdout(const struct options *o);
+
 #endif

@@ -21,28 +21,39 @@
 
 struct run {
 	struct monitor monitor;
+	struct launcher launcher;
 	pid_t child;
-	int signals;         /* signalfd */
-	sigset_t given_mask; /* as dwell was started */
+	int signals; /* signalfd */
 	bool exited;
 	bool tty_stop; /* the terminal has asked the group to stop */
 	bool child_stopped;
 	bool give_up;    /* --wait-all was interrupted */
 	uint64_t end_ns; /* -d: stop measuring then; 0: never */
+	int closing;     /* of the records, when they were closed before the command's end */
 };
 
-static const int taken[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP,
-			     SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGPIPE, SIGALRM, SIGWINCH };
+/* All but those that tell of a fault of our own, and what cannot be taken. */
+static void all_signals(sigset_t *set)
+{
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
+
+	sigfillset(set);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		sigdelset(set, own[i]);
+}
 
 static int take_signals(struct run *r)
 {
+	struct sigaction chld = { .sa_handler = SIG_DFL };
 	sigset_t set;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		sigaddset(&set, taken[i]);
-	sigprocmask(SIG_BLOCK, &set, &r->given_mask);
-	sigdelset(&set, SIGPIPE); /* only kept from ending us: writes tell by EPIPE */
+	all_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* ignored, as some parents leave it, it would keep the command's end from us */
+	sigaction(SIGCHLD, &chld, NULL);
+	/* only kept from ending us: writes tell by EPIPE and EFBIG */
+	sigdelset(&set, SIGPIPE);
+	sigdelset(&set, SIGXFSZ);
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return r->signals < 0 ? err_set(-errno, "cannot take signals") : 0;
 }
@@ -63,23 +74,52 @@ static void set_usage(struct usage *u, const struct rusage *ru)
 	u->blocks_out = (uint64_t)ru->ru_oublock;
 }
 
-/* Only a stop that the terminal asked for is mirrored: `kill -STOP CMD` is CMD's alone. */
+/* Are we the job that a shell waits for at its terminal? */
+static bool in_foreground(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (tcgetpgrp(fd) == getpgrp())
+			return true;
+	return false;
+}
+
+/*
+ * A stop that the terminal asked for is mirrored, and any stop of the job in the foreground:
+ * its shell waits to be told. Elsewhere `kill -STOP CMD` is CMD's alone.
+ */
 static void mirror_stop(struct run *r)
 {
-	if (!r->tty_stop || !r->child_stopped)
+	if (!r->child_stopped || !(r->tty_stop || in_foreground()))
 		return;
 	r->tty_stop = false;
 	kill(getpid(), SIGSTOP);
 	/* continued: the shell's SIGCONT went to the group; a lone one to us is passed on */
 }
 
-static void reap(struct run *r)
+static void set_exit(struct run *r, int status, const struct rusage *ru)
 {
 	struct monitor *m = &r->monitor;
+
+	r->exited = true;
+	if (!m->finished && !m->options->wait_all)
+		m->stop_ns = session_clock();
+	m->status = status;
+	m->has_exit = true;
+	set_usage(&m->usage, ru);
+}
+
+static void reap(struct run *r)
+{
 	struct rusage ru;
 	int status;
+	pid_t pid;
 
-	while (wait4(r->child, &status, WNOHANG | WUNTRACED | WCONTINUED, &ru) == r->child) {
+	while (!r->exited &&
+	       (pid = wait4(r->child, &status, WNOHANG | WUNTRACED | WCONTINUED, &ru)) != 0) {
+		if (pid < 0) { /* somebody else has reaped it: how it ended is not known */
+			r->exited = errno == ECHILD;
+			return;
+		}
 		if (WIFSTOPPED(status)) {
 			r->child_stopped = true;
 			if (WSTOPSIG(status) == SIGTTIN || WSTOPSIG(status) == SIGTTOU)
@@ -88,21 +128,23 @@ static void reap(struct run *r)
 		} else if (WIFCONTINUED(status)) {
 			r->child_stopped = false;
 		} else {
-			r->exited = true;
-			if (!m->finished && !m->options->wait_all)
-				m->stop_ns = session_clock();
-			m->status = status;
-			m->has_exit = true;
-			set_usage(&m->usage, &ru);
-			return;
+			set_exit(r, status, &ru);
 		}
 	}
+}
+
+/* A hangup goes to the leader of the session alone. */
+static bool for_us_alone(const struct signalfd_siginfo *info)
+{
+	if (info->ssi_code == SI_KERNEL)
+		return info->ssi_signo == SIGHUP && getsid(0) == getpid();
+	return true;
 }
 
 static void pass_on(struct run *r, const struct signalfd_siginfo *info)
 {
 	int sig = (int)info->ssi_signo;
-	bool from_terminal = info->ssi_code == SI_KERNEL;
+	pid_t from = (pid_t)info->ssi_pid;
 
 	if (sig == SIGCHLD)
 		return;
@@ -114,7 +156,7 @@ static void pass_on(struct run *r, const struct signalfd_siginfo *info)
 		r->tty_stop = true;
 	if (sig == SIGCONT)
 		r->tty_stop = false;
-	if (!from_terminal && (pid_t)info->ssi_pid != r->child)
+	if (for_us_alone(info) && from != r->child && from != getpid())
 		kill(r->child, sig);
 	mirror_stop(r);
 }
@@ -159,6 +201,7 @@ static void loop(struct run *r)
 			monitor_turn(m);
 		if (r->end_ns && session_clock() >= r->end_ns && !m->finished) {
 			monitor_finish(m);
+			r->closing = monitor_close(m); /* nothing stays attached */
 			fds[1].fd = -1;
 		}
 	}
@@ -187,7 +230,8 @@ static void await_account(struct run *r)
 /* Ends as the command ended, by the same signal if it was one; a core would be ours, not its. */
 static int end_like(const struct run *r)
 {
-	int status = r->monitor.status, sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	int status = r->monitor.has_exit ? r->monitor.status : EXIT_DWELL_FAILED << 8,
+	    sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	struct rlimit none = { 0, 0 };
 	sigset_t set;
 
@@ -202,46 +246,51 @@ static int end_like(const struct run *r)
 	return 128 + sig;
 }
 
-static int start(struct run *r, const struct options *o)
+static int exec_exit(int err)
 {
-	struct launch_user user = { 0 };
-	struct launch l = {
-		.argv = o->argv,
-		.user = &user,
-		.stdout_to_stderr = o->json && !o->out,
-	};
-	int err = o->user ? launch_user(o->user, &user) : 0;
+	return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
 
-	if (err)
-		return err;
-	launch_priority_get(&l.priority);
-	err = monitor_open(&r->monitor, o, false);
+static int start(struct run *r, const struct options *o, const struct launch *l)
+{
+	struct monitor *m = &r->monitor;
+	bool by_exec;
+	int err = launcher_start(&r->launcher, l);
+
+	if (!err)
+		err = monitor_open(m, o, false);
 	if (!err)
 		err = take_signals(r);
 	if (err)
 		return err;
-	l.mask = r->given_mask;
-	if (r->monitor.session)
-		session_arm(r->monitor.session);
-	err = launch(&l, &r->child);
-	if (err == -ENOENT)
-		return EXIT_NOT_FOUND;
-	if (err == -EACCES || err == -ENOEXEC || err == -EISDIR)
-		return EXIT_NOT_EXECUTABLE;
+	if (o->wait_all && !m->session)
+		log_msg(LOG_WARN, "--wait-all needs BPF: the command's end ends the run");
+	if (m->session)
+		session_arm(m->session, r->launcher.pid);
+	err = launch(&r->launcher, o->argv[0], &r->child, &by_exec);
 	if (err)
-		return err;
-	monitor_begin(&r->monitor, r->child, o->argv);
+		return by_exec ? exec_exit(err) : err;
+	monitor_begin(m, r->child, o->argv);
 	if (o->duration_s > 0)
-		r->end_ns = r->monitor.start_ns + (uint64_t)(o->duration_s * 1e9);
+		r->end_ns = m->start_ns + (uint64_t)(o->duration_s * 1e9);
 	return 0;
 }
 
 int cmd_run(struct options *o)
 {
-	struct run r = { .signals = -1 };
-	int err = start(&r, o), code;
+	struct run r = { .signals = -1, .launcher = { .fd = -1 } };
+	struct launch_user user = { 0 };
+	struct launch l = {
+		.argv = o->argv,
+		.user = &user,
+		.stdout_to_stderr = options_owns_stdout(o),
+	};
+	int err = o->user ? launch_user(o->user, &user) : 0, code;
 
+	if (!err)
+		err = start(&r, o, &l);
 	if (err) {
+		launcher_end(&r.launcher);
 		monitor_close(&r.monitor);
 		return err > 0 ? err : EXIT_DWELL_FAILED;
 	}
@@ -249,6 +298,7 @@ int cmd_run(struct options *o)
 	await_account(&r);
 	monitor_finish(&r.monitor);
 	err = monitor_close(&r.monitor);
+	err = err ? err : r.closing;
 	close(r.signals);
 	if (!err)
 		err_clear(); /* what went wrong on the way stands in the report's notes */

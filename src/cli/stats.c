@@ -155,7 +155,9 @@ static void print_stats(const json_t *s)
 	print_samples(s);
 	print_calls(s);
 	print_states(json_object_get(s, "ledger"), style.utf8);
-	print_text("\nverdict", json_object_get(run, "verdict"), style.utf8);
+	if (json_object_get(run, "verdict"))
+		putchar('\n');
+	print_text("verdict", json_object_get(run, "verdict"), style.utf8);
 	print_trust(s);
 }
 

@@ -31,6 +31,9 @@ struct account {
 	struct wait_stat states[LEDGER_STATES];
 };
 
+/* User and system time are counted in ticks: of less on_cpu than this they say nothing. */
+#define SPLIT_MIN_NS 100000000ULL
+
 struct thread_row {
 	uint32_t tid;
 	bool alive;
@@ -129,6 +132,7 @@ struct ledger_report {
 	size_t nobjects;
 	struct waker_row *wakers; /* by ns, descending */
 	size_t nwakers;
+	uint64_t objects_folded, wakers_folded; /* entries that went into the rows `other` */
 	struct hist_row *runqueue; /* runqueue latency of the tree, non-empty buckets */
 	size_t nrunqueue;
 };

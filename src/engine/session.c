@@ -41,6 +41,8 @@ const struct probe_class target_class = {
 	.image_hash = { target_hash_bpf_start, target_hash_bpf_end },
 };
 
+#define SETTLE_NS 10000000
+
 uint64_t session_clock(void)
 {
 	struct timespec t;
@@ -278,13 +280,13 @@ void session_close(struct session *s)
 
 	if (!s)
 		return;
+	tree_free(&s->tree); /* its rows point into the probes' own tables */
 	for (size_t i = 0; i < s->nprobes; i++) {
 		if (s->probes[i].class->free)
 			s->probes[i].class->free(&s->probes[i]);
 		source_detach(&s->probes[i]);
 		free(s->probes[i].attempts);
 	}
-	tree_free(&s->tree);
 	ring_buffer__free(s->ring);
 	if (s->control)
 		munmap(s->control, page);
@@ -321,10 +323,10 @@ int session_try_source(const struct probe_class *class, const struct source *sou
 
 /* ---- whom to follow ---- */
 
-void session_arm(struct session *s)
+void session_arm(struct session *s, pid_t launcher)
 {
 	s->start_ns = session_clock();
-	__atomic_store_n(&s->control->launcher_tid, (uint32_t)gettid(), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&s->control->launcher_tid, (uint32_t)launcher, __ATOMIC_SEQ_CST);
 }
 
 /* Runs an iterator program to its end; what it writes goes to `take`. */
@@ -372,9 +374,9 @@ int session_seed(struct session *s, const pid_t *pids, size_t n)
 	uint64_t before = s->counters[COUNTER_THREADS_BORN];
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t pid = (uint32_t)pids[i], one = 1;
+		uint32_t pid = (uint32_t)pids[i], unknown = 0; /* its proc_id */
 
-		if (bpf_map_update_elem(fd, &pid, &one, BPF_ANY))
+		if (bpf_map_update_elem(fd, &pid, &unknown, BPF_NOEXIST) && errno != EEXIST)
 			return err_set(-errno, "cannot take in PID %d", pids[i]);
 	}
 	err = session_iterate(&s->target, "target_seed", take_nothing, NULL);
@@ -404,15 +406,27 @@ void session_poll(struct session *s)
 bool session_lost_ends(const struct session *s)
 {
 	return s->counters[COUNTER_LOST_BIRTH] + s->counters[COUNTER_LOST_EXIT] +
-	       s->counters[COUNTER_SPILLED_FINAL];
+	       s->counters[COUNTER_SPILLED_FINAL] + s->counters[COUNTER_LOST_LEDGER];
 }
 
 uint64_t session_live_threads(const struct session *s)
 {
-	uint64_t ended = __atomic_load_n(&s->counters[COUNTER_THREADS_ENDED], __ATOMIC_ACQUIRE);
+	uint64_t ended = __atomic_load_n(&s->counters[COUNTER_THREADS_EXITED], __ATOMIC_ACQUIRE);
 	uint64_t born = __atomic_load_n(&s->counters[COUNTER_THREADS_BORN], __ATOMIC_ACQUIRE);
 
 	return born > ended ? born - ended : 0;
+}
+
+void session_settle(struct session *s)
+{
+	uint64_t limit = session_clock() + SETTLE_NS;
+
+	while (s->counters[COUNTER_THREADS_ENDED] + s->counters[COUNTER_LOST_LEDGER] <
+		       s->counters[COUNTER_THREADS_EXITED] &&
+	       session_clock() < limit) {
+		usleep(200);
+		session_poll(s);
+	}
 }
 
 struct proc_member *session_members(struct session *s, size_t *n)

@@ -43,18 +43,20 @@ struct session {
 int session_open(struct session **out, const struct options *options, bool attach);
 void session_close(struct session *s);
 
-/* The next child that this thread forks is the root of the target. */
-void session_arm(struct session *s);
+/* The next child that this thread of ours forks is the root of the target. */
+void session_arm(struct session *s, pid_t launcher);
 /* Takes in living processes and their threads; returns how many were new, or -errno. */
 int session_seed(struct session *s, const pid_t *pids, size_t n);
 /* fd that becomes readable when the ring wants to be emptied. */
 int session_fd(const struct session *s);
 /* Takes in what the kernel side has told since. */
 void session_poll(struct session *s);
-/* Threads of the target that have not ended, as the kernel side counts them. */
 /* Whether births or ends of threads were refused by the ring. */
 bool session_lost_ends(const struct session *s);
+/* Threads of the target that have not ended, as the kernel side counts them. */
 uint64_t session_live_threads(const struct session *s);
+/* Waits, for some milliseconds at most, until who has begun to exit has left its last CPU. */
+void session_settle(struct session *s);
 /* A report of now; free it with report_free(). */
 struct report *session_report(struct session *s, bool final);
 /* Live processes of the target; freed by the caller. */

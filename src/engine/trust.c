@@ -97,6 +97,12 @@ static void fill_lost(struct session *s, struct report *r)
 	t->nlost = take(t->lost, losses, COUNT(losses), s->counters);
 	t->folded = report_alloc(r, (COUNT(folds) + 2) * sizeof(*t->folded));
 	t->nfolded = take(t->folded, folds, COUNT(folds), s->counters);
+	for (size_t i = 0; i < COUNT(folds); i++) {
+		if (folds[i].counter == COUNTER_OTHER_OBJECT)
+			t->folded[i].count += r->ledger.objects_folded;
+		if (folds[i].counter == COUNTER_OTHER_WAKER)
+			t->folded[i].count += r->ledger.wakers_folded;
+	}
 	t->folded[t->nfolded++] = (struct named_count){
 		"processes_cut",
 		r->ledger.processes_cut,

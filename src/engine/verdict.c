@@ -12,7 +12,6 @@
 #define PARKED_WAIT_NS 10000000ULL /* mean futex wait of a parked thread, at least */
 #define WAKERS_READ 64             /* of the longest; the rest cannot decide */
 #define SENTENCES 3
-#define SPLIT_MIN_NS 100000000ULL /* user and system are counted in ticks: too few say nothing */
 
 enum group_kind { GROUP_CPU, GROUP_QUEUE, GROUP_CAUSE, GROUP_HANDOFF };
 
@@ -258,13 +257,12 @@ static void tell_queue(struct judge *j, const struct group *g)
 
 	fputs("Waiting for a CPU: ", j->out);
 	put_of_busy(j, g->ns);
-	if (!j->r->cpus)
+	/* an average over the run says nothing of moments: only a machine that is full is told */
+	if (!j->r->cpus || wanted <= 0.9 * j->r->cpus)
 		return;
 	fprintf(j->out,
 		"; on average %.1f of its threads wanted to run, and the machine has %u CPU%s",
 		wanted, j->r->cpus, j->r->cpus == 1 ? "" : "s");
-	if (wanted <= 0.9 * j->r->cpus)
-		fputs(", so other programs or a limit held it back", j->out);
 }
 
 /* The thread that ended most of the time waited in `state`: "; most of it ended by …". */

@@ -57,14 +57,14 @@ int proc_stat_parse(const char *text, struct proc_stat *s)
 		return -EINVAL;
 	snprintf(s->comm, sizeof(s->comm), "%.*s", (int)(close - open - 1), open + 1);
 	got = sscanf(close + 1,
-		     " %c %d %*d %*d %*d %*d %*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+		     " %c %d %*d %*d %*d %*d %u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		     " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*d %*d %" SCNu64
 		     " %*d %" SCNu64 " %" SCNu64 " %" SCNu64
 		     " %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %u",
-		     &s->state, &s->ppid, &s->min_flt, &s->awaited_min_flt, &s->maj_flt,
+		     &s->state, &s->ppid, &s->flags, &s->min_flt, &s->awaited_min_flt, &s->maj_flt,
 		     &s->awaited_maj_flt, &utime, &stime, &cutime, &cstime, &s->threads,
 		     &s->start_ticks, &s->vsize, &s->rss_pages, &s->processor);
-	if (got != 15)
+	if (got != 16)
 		return -EINVAL;
 	s->cpu_ticks = utime + stime;
 	s->awaited_ticks = cutime + cstime;

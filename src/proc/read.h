@@ -12,6 +12,7 @@ struct proc_stat { /* /proc/PID/stat */
 	char comm[16];
 	char state;
 	pid_t ppid;
+	uint32_t flags; /* PF_* */
 	uint64_t min_flt, maj_flt;
 	uint64_t cpu_ticks;                                       /* utime + stime */
 	uint64_t awaited_min_flt, awaited_maj_flt, awaited_ticks; /* of children waited for */

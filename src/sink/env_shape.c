@@ -215,7 +215,7 @@ static const struct shape capabilities_shape[] = { { .key = "psi",
 
 static const struct shape metadata_shape[] = {
 	SHAPE_IS(INT, metadata, pid, UNIT_NONE, INFO,
-		 "process ID of the command; 0: several targets"),
+		 "process ID of the command; of several targets the first"),
 	{ .key = "cmd",
 	  .type = SHAPE_STRS,
 	  .offset = offsetof(struct metadata, cmd),

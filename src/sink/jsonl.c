@@ -70,9 +70,10 @@ int jsonl_open(struct jsonl **out, const struct jsonl_config *config)
 	return 0;
 }
 
+/* A stream that broke is done with; the other goes on. */
 static bool wanted(const struct jsonl *j)
 {
-	return j->out || j->stats_out;
+	return (j->out && !outfile_error(j->out)) || j->stats_out;
 }
 
 static void write_line(struct jsonl *j, struct outfile *out, const json_t *record)
@@ -98,7 +99,7 @@ static void emit(struct jsonl *j, json_t *record)
 		return;
 	if (j->stats_out)
 		stats_add(&j->stats, record);
-	if (j->out)
+	if (j->out && !outfile_error(j->out))
 		write_line(j, j->out, record);
 	json_decref(record);
 }
@@ -151,7 +152,7 @@ void jsonl_tree(struct jsonl *j, const struct report *r, const struct proc_membe
 	const struct sample *taken;
 	struct sample sample;
 
-	if (!j->sampler || j->failed)
+	if (!j->sampler || !wanted(j))
 		return;
 	if (sampler_take(j->sampler, members, n, &taken)) {
 		log_msg(LOG_WARN, "a sample is missing: %s", err_text());
@@ -169,7 +170,7 @@ void jsonl_tree(struct jsonl *j, const struct report *r, const struct proc_membe
 
 void jsonl_summary(struct jsonl *j, const struct report *r)
 {
-	if (wanted(j) && !j->failed)
+	if (wanted(j))
 		emit(j, summary_json(r));
 }
 
@@ -197,7 +198,7 @@ int jsonl_close(struct jsonl *j, bool keep)
 
 	if (!j)
 		return 0;
-	err = outfile_close(j->out, keep && !j->failed);
+	err = outfile_close(j->out, keep);
 	stats_err = close_stats(j, keep);
 	jsonl_free(j);
 	return err ? err : stats_err;

@@ -47,7 +47,8 @@ static bool state_entered(const void *row)
 		SHAPE_AS("residual_ns", I64, struct_, account_.residual_ns, UNIT_NS, GAUGE,        \
 			 "lifetime that no state accounts for"),                                   \
 		SHAPE_AS("user_ns", U64, struct_, account_.user_ns, UNIT_NS, COUNTER,              \
-			 "of on_cpu: in user mode, split as the kernel's utime and stime"),        \
+			 "of on_cpu: in user mode, split as the kernel's utime and stime; of "     \
+			 "less than 100 ms on_cpu the ticks they are counted in say nothing"),     \
 		SHAPE_AS("system_ns", U64, struct_, account_.system_ns, UNIT_NS, COUNTER,          \
 			 "of on_cpu: in the kernel"),                                              \
 		SHAPE_AS("voluntary", U64, struct_, account_.voluntary, UNIT_COUNT, COUNTER,       \

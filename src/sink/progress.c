@@ -68,11 +68,19 @@ static void progress_text(const struct progress *p, const struct report *r, char
 			 format_count(x, r->syscalls.tree.total));
 }
 
+/* Of a job in the background the terminal is the shell's; -1: it is not our own terminal. */
+static bool in_background(FILE *f)
+{
+	pid_t foreground = tcgetpgrp(fileno(f));
+
+	return foreground >= 0 && foreground != getpgrp();
+}
+
 void progress_update(struct progress *p, const struct report *r)
 {
 	char text[256];
 
-	if (!p->f)
+	if (!p->f || in_background(p->f))
 		return;
 	/* the window may have changed; the last column stays free, or terminals wrap */
 	p->style.width = text_style_of(p->f, !p->style.color).width;
@@ -80,6 +88,7 @@ void progress_update(struct progress *p, const struct report *r)
 	format_cut(text, sizeof(text), p->style.width - 1, CUT_END, p->style.utf8);
 	fputs("\r\033[K", p->f);
 	text_colored(p->f, &p->style, COLOR_DIM, text);
+	fputc('\r', p->f); /* what the command says next begins its own line */
 	fflush(p->f);
 	p->drawn = true;
 }

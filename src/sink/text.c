@@ -146,7 +146,7 @@ static void state_row(struct table *t, const struct account *a, enum ledger_stat
 	if (w->p99_ns)
 		table_text(t, STATE_P99, COLOR_NONE, "%s",
 			   format_duration(buf, w->p99_ns, t->style->utf8));
-	if (state != STATE_ON_CPU || !(a->user_ns || a->system_ns))
+	if (state != STATE_ON_CPU || w->ns < SPLIT_MIN_NS || !(a->user_ns || a->system_ns))
 		return;
 	for (int system = 0; system < 2; system++) {
 		if (!table_row(t))

@@ -6,14 +6,17 @@ stderr byte for byte, environment, directory, umask, signal dispositions and mas
 descriptors, capabilities. Truth is the same command without dwell.
 """
 import os
+import pty
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from tap import main, test
+from tap import main, skip, test
 
 QUIET = [lib.DWELL, "run", "-q", "--"]
 
@@ -201,6 +204,87 @@ def a_closed_reader_is_the_commands_business():
                                     "echo ${PIPESTATUS[0]}"], capture_output=True, timeout=30,
                                    check=False) for prefix in ("", " ".join(QUIET)))
     assert alone.stdout == under.stdout, (alone, under)
+
+
+@test
+def an_ignored_sigchld_is_no_hang():
+    for code in (0, 5):
+        done = subprocess.run([*QUIET, "/bin/sh", "-c", f"exit {code}"], timeout=30, check=False,
+                              preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        assert done.returncode == code, done
+
+
+@test
+def what_exec_refuses_is_126():
+    with tempfile.TemporaryDirectory(prefix="dwell-exec-") as d:
+        os.symlink("loop", d + "/loop")
+        for path in ("/etc/passwd/x", d + "/loop"):
+            done = lib.dwell("run", "--", path)
+            assert done.returncode == 126 and path in done.stderr, done
+
+
+@test
+def a_signal_of_any_kind_is_the_commands():
+    script = ("import os, signal, sys; n = int(sys.argv[1]); "
+              "signal.signal(n, lambda *_: os._exit(9)); print('up', flush=True); signal.pause()")
+    for sig in (signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO, signal.SIGPWR, signal.SIGRTMIN,
+                signal.SIGRTMAX, signal.SIGXCPU, signal.SIGURG):
+        with subprocess.Popen([*QUIET, sys.executable, "-c", script, str(int(sig))],
+                              stdout=subprocess.PIPE) as p:
+            assert p.stdout.readline() == b"up\n"
+            p.send_signal(sig)
+            assert p.wait(20) == 9, (sig, p.returncode)
+
+
+@test
+def a_file_size_limit_ends_the_records_not_the_command():
+    with tempfile.TemporaryDirectory(prefix="dwell-fsize-") as d:
+        done = subprocess.run(["/bin/sh", "-c", f"ulimit -f 8; exec '{lib.DWELL}' run -q -i 10 "
+                               f"--out {d}/r -- /bin/sh -c 'sleep 0.8; exit 3'"],
+                              capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 3 and "dropped" in done.stderr, done
+        assert not os.listdir(d), os.listdir(d)
+
+
+@test
+def a_hangup_of_the_terminal_ends_the_command():
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(lib.DWELL, [*QUIET, "/bin/sh", "-c", "echo up $$; exec sleep 60"])
+    said = b""
+    while not said.endswith(b"\n"):
+        said += os.read(terminal, 100)
+    command = int(said.split()[-1])
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGHUP, status
+    assert not os.path.exists(f"/proc/{command}"), command
+
+
+@test
+def the_commands_peak_of_memory_is_its_own():
+    """fork hands dwell's own peak on; the command is forked before there is one to speak of."""
+    with tempfile.NamedTemporaryFile(prefix="dwell-peak-", suffix=".jsonl") as f:
+        lib.dwell("run", "-q", "--out", f.name, "--", "/bin/true")
+        usage = lib.read_records(f.name)[-1]["usage"]
+        assert 0 < usage["max_rss_kb"] < 4000, usage
+
+
+@test
+def nothing_stays_attached_after_d():
+    def attached():
+        out = subprocess.run(["bpftool", "prog", "list"], capture_output=True, text=True,
+                             check=False).stdout
+        return out.count("ledger_switch")
+    if not shutil.which("bpftool") and not os.path.exists("/usr/sbin/bpftool"):
+        skip("bpftool is not installed")
+    before = attached()
+    with subprocess.Popen([*QUIET[:-1], "-d", "0.1", "--", "/bin/sleep", "2"]) as p:
+        time.sleep(1)
+        during = attached()
+        assert p.wait(20) == 0
+    assert during <= before, (before, during)
+
 
 
 main()

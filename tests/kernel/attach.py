@@ -161,4 +161,42 @@ def all_of_the_machine():
         assert p.pid in {r["pid"] for r in result.processes()}, [r["comm"] for r in result.processes()]
 
 
+LEADERLESS = """
+import ctypes, threading, time
+for _ in range(3):
+    threading.Thread(target=time.sleep, args=(20,)).start()
+print("up", flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@test
+def a_process_whose_leader_has_ended_is_one():
+    with subprocess.Popen(["/usr/bin/python3", "-c", LEADERLESS], stdout=subprocess.PIPE) as p:
+        try:
+            assert p.stdout.readline() == b"up\n"
+            time.sleep(0.2)
+            with tempfile.NamedTemporaryFile(prefix="dwell-leader-", suffix=".jsonl") as f:
+                done = lib.dwell("attach", "-q", "-d", "0.5", "--out", f.name, p.pid)
+                assert done.returncode == 0, done
+                summary = lib.read_records(f.name)[-1]
+            rows = summary["ledger"]["processes"]
+            assert [r["pid"] for r in rows] == [p.pid] and summary["threads"] == 3, rows
+            assert summary["processes_live"] == 1, summary["processes_live"]
+        finally:
+            p.kill()
+
+
+@test
+def what_cannot_be_followed_is_refused():
+    with subprocess.Popen(["/bin/true"]) as p:
+        while open(f"/proc/{p.pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z":
+            time.sleep(0.01)
+        for pid, word in ((p.pid, "ended"), (2, "kernel thread")):
+            done = lib.dwell("attach", "-d", "0.1", pid)
+            assert done.returncode == 125 and word in done.stderr, done
+
+
+
+
 main()

@@ -76,17 +76,15 @@ def agrees(cmd, *, rc, processes=None, **kw):
     assert alone.returncode == rc, alone
     want = born(cmd, **given()) or processes
 
-    def under():
-        result = lib.run(cmd, **given())
-        assert (result.rc, result.out, result.err) == (rc, alone.stdout, alone.stderr), result.err
-        trust = result.summary["trust"]
-        assert trust["reconcile_ok"] and all(r["ok"] for r in trust["reconcile"].values()), \
-            trust["reconcile"]
-        assert result.summary["exit"] == {"code": rc, "signal": None}, result.summary["exit"]
-        got = (result.summary["processes"], result.summary["threads"])
-        assert want is None or got == want, f"processes and threads {got}, strace saw {want}"
-        return result
-    return lib.calm(under)
+    result = lib.run(cmd, **given())
+    assert (result.rc, result.out, result.err) == (rc, alone.stdout, alone.stderr), result.err
+    trust = result.summary["trust"]
+    assert trust["reconcile_ok"] and all(r["ok"] for r in trust["reconcile"].values()), \
+        trust["reconcile"]
+    assert result.summary["exit"] == {"code": rc, "signal": None}, result.summary["exit"]
+    got = (result.summary["processes"], result.summary["threads"])
+    assert want is None or got == want, f"processes and threads {got}, strace saw {want}"
+    return result
 
 
 @test

@@ -112,7 +112,7 @@ static void line_is_drawn_and_cleared(void **state)
 	progress_update(&p, &r);
 	/* cut to 71 of 72 columns */
 	assert_string_equal(shown(t), "\r\033[K2.12 s  2 processes, 1 thread  on_cpu 25.0 %  "
-				      "pipe 30.0 %  12,345 syst…");
+				      "pipe 30.0 %  12,345 syst…\r");
 	progress_clear(&p);
 	assert_string_equal(shown(t), "\r\033[K");
 	progress_clear(&p);
