@@ -84,7 +84,8 @@ static void queue_behind_others(void **state)
 
 	wait(r, STATE_ON_CPU, 8500 * MS, 900);
 	wait(r, STATE_RUNQUEUE, 1500 * MS, 900);
-	says(r, "CPU-bound: 85.0 % of 10.0 s of busy time was on a CPU. Waiting for a CPU: 15.0 %.");
+	says(r,
+	     "CPU-bound: 85.0 % of 10.0 s of busy time was on a CPU. Waiting for a CPU: 15.0 %.");
 }
 
 static void disk_with_its_file(void **state)
