@@ -60,7 +60,7 @@ struct object_key {
 	__u32 pad2;
 };
 
-#define OBJECT_NAME_LEN 256
+#define OBJECT_NAME_LEN 384
 
 /* Named once, when the object is first seen; the times live in the threads' records. */
 struct object_name {
@@ -69,7 +69,7 @@ struct object_name {
 	__u16 protocol;     /* IPPROTO_* */
 	__u8 laddr[16], raddr[16];
 	__u32 len; /* bytes of text used */
-	__u32 pad;
+	__u32 cut; /* 1: a path whose beginning found no room */
 	char text[OBJECT_NAME_LEN]; /* path components, leaf first, each ended by NUL */
 };
 
@@ -198,7 +198,7 @@ struct packed_state {
 _Static_assert(sizeof(struct packed_state) == 40, "struct packed_state has holes");
 _Static_assert(sizeof(struct ledger_packed) == 184, "struct ledger_packed has holes");
 _Static_assert(sizeof(struct object_key) == 24, "struct object_key has holes");
-_Static_assert(sizeof(struct object_name) == 304, "struct object_name has holes");
+_Static_assert(sizeof(struct object_name) == 432, "struct object_name has holes");
 _Static_assert(sizeof(struct waker_stat) == 32, "struct waker_stat has holes");
 _Static_assert(sizeof(struct ledger_thread) % 8 == 0, "struct ledger_thread has a tail");
 

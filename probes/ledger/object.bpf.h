@@ -12,6 +12,7 @@
 #include "ledger.h"
 
 #define NAME_PARTS 24 /* directory levels kept of a path */
+#define NAME_PART 128 /* bytes kept of a level, with its NUL */
 
 struct name_key {
 	__u64 a;
@@ -113,6 +114,7 @@ struct path_walk {
 	struct dentry *dentry;
 	struct mount *mnt;
 	__u32 len;
+	__u32 whole; /* the root was reached */
 };
 
 /* One step from a directory entry to its parent, across mounts; 1 ends the walk. */
@@ -129,19 +131,27 @@ static long path_step(__u32 i, struct path_walk *w)
 	root = BPF_CORE_READ(mnt, mnt.mnt_root);
 	if (dentry == root || dentry == parent) {
 		up = BPF_CORE_READ(mnt, mnt_parent);
-		if (!up || up == mnt)
+		if (!up || up == mnt) {
+			w->whole = 1;
 			return 1;
+		}
 		w->dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
 		w->mnt = up;
 		return 0;
 	}
 	name = bpf_map_lookup_elem(&ledger_scratch_name, &zero);
-	if (!name || len >= OBJECT_NAME_LEN - 64)
+	barrier_var(len); /* what is compared is what is used: the verifier sees the bound */
+	if (!name || len > OBJECT_NAME_LEN - NAME_PART)
 		return 1;
 	text = BPF_CORE_READ(dentry, d_name.name);
-	n = bpf_probe_read_kernel_str(name->text + (len & (OBJECT_NAME_LEN - 65)), 64, text);
+	n = bpf_probe_read_kernel_str(name->text + len, NAME_PART, text);
 	if (n <= 0)
 		return 1;
+	if (n == NAME_PART) { /* of a long one the beginning, and U+2026 */
+		name->text[len + NAME_PART - 4] = 0xe2;
+		name->text[len + NAME_PART - 3] = 0x80;
+		name->text[len + NAME_PART - 2] = 0xa6;
+	}
 	w->len = len + n;
 	w->dentry = parent;
 	return 0;
@@ -158,6 +168,7 @@ static __always_inline void name_path(struct object_name *name, struct file *fil
 
 	bpf_loop(NAME_PARTS, path_step, &walk, 0);
 	name->len = walk.len;
+	name->cut = !walk.whole;
 }
 
 static __always_inline void name_unix(struct object_name *name, struct sock *sk)

@@ -110,7 +110,7 @@ const char *object_name_make(struct report *r, struct probe *p, const struct obj
 		return socket_name(r, key, &name);
 	if (named) {
 		object_path(&name, path, sizeof(path));
-		return report_printf(r, "%s", *path ? path : "/");
+		return report_printf(r, "%s%s", name.cut ? "..." : "", *path ? path : "/");
 	}
 	return report_printf(r, "%s:[%llu] dev %u:%u", object_kind_name(key->kind), key->a,
 			     key->b >> 20, key->b & 0xfffff);

@@ -51,7 +51,7 @@ static void exit_text(const struct report *r, char *buf, size_t size)
 	const char *name = r->exit_signal ? sigabbrev_np(r->exit_signal) : NULL;
 
 	if (!r->has_exit)
-		snprintf(buf, size, "still running");
+		snprintf(buf, size, r->bpf && !r->processes_live ? "ended" : "still running");
 	else if (name)
 		snprintf(buf, size, "killed by SIG%s", name);
 	else if (r->exit_signal)

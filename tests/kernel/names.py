@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Files are shown by their paths, whole however long, or with a mark where they had no room:
+each is waited for with flock, and its path is what the program opened.
+"""
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from tap import main, test
+
+WAITER = """
+import fcntl, os, sys, time
+for path in sys.argv[1:]:
+    told, tell = os.pipe()
+    if not os.fork():
+        fcntl.flock(os.open(path, os.O_RDWR), fcntl.LOCK_EX)
+        os.write(tell, b"x")
+        time.sleep(0.02)
+        os._exit(0)
+    os.read(told, 1)
+    fcntl.flock(os.open(path, os.O_RDWR), fcntl.LOCK_EX)
+    os.wait()
+"""
+
+
+def make(base, length):
+    """A file whose path has so many characters, in directories of 40."""
+    path = base
+    while len(path) + 42 < length:
+        path += "/" + "d" * 40
+    os.makedirs(path, exist_ok=True)
+    path += "/" + "f" * (length - len(path) - 1)
+    open(path, "w").close()
+    return path
+
+
+def waited(paths):
+    result = lib.run(["/usr/bin/python3", "-c", WAITER, *paths])
+    return {o["name"] for o in result.ledger()["objects"] if o["kind"] == "file"}
+
+
+@test
+def paths_are_whole():
+    with tempfile.TemporaryDirectory(prefix="dwell-names-") as base:
+        paths = [make(base, n) for n in range(50, 251, 10)]
+        missing = set(paths) - waited(paths)
+        assert not missing, sorted(missing, key=len)
+
+
+@test
+def a_path_without_room_ends_as_it_should_and_says_so():
+    with tempfile.TemporaryDirectory(prefix="dwell-names-") as base:
+        path = make(base, 500)
+        cut = [n for n in waited([path]) if n.startswith("...")]
+        assert len(cut) == 1 and path.endswith(cut[0][3:]) and len(cut[0]) > 200, cut
+
+
+@test
+def a_long_name_is_cut_and_says_so():
+    with tempfile.TemporaryDirectory(prefix="dwell-names-") as base:
+        path = f"{base}/{'n' * 150}"
+        open(path, "w").close()
+        assert f"{base}/{'n' * 124}\N{HORIZONTAL ELLIPSIS}" in waited([path])
+
+
+main()
