@@ -296,7 +296,7 @@ static const struct table_column who_columns[WHO_COLUMNS] = {
 	[WHO_NAME] = { .flex = true },
 	[WHO_LIFE] = { .title = "lifetime", .right = true },
 	[WHO_CPU] = { .title = "on_cpu", .right = true },
-	[WHO_QUEUE] = { .title = "runqueue", .right = true, .drop = 2 },
+	[WHO_QUEUE] = { .title = "cpu wait", .right = true, .drop = 2 },
 	[WHO_CAUSE] = { .title = "blocked most on", .drop = 1 },
 };
 
@@ -376,6 +376,28 @@ static void error_list(const struct call_row *c, char *buf, size_t size)
 	}
 }
 
+static int calls_by_time(const void *a, const void *b)
+{
+	const struct call_row *x = *(const struct call_row *const *)a;
+	const struct call_row *y = *(const struct call_row *const *)b;
+
+	if (x->time.ns != y->time.ns)
+		return x->time.ns < y->time.ns ? 1 : -1;
+	return x < y ? -1 : x > y; /* as they came: by count */
+}
+
+/* The calls by time where that was measured, else by count; freed by the caller. */
+static const struct call_row **ordered_calls(const struct syscall_table *s)
+{
+	const struct call_row **order = calloc(s->ncalls + 1, sizeof(struct call_row *));
+
+	for (size_t i = 0; order && i < s->ncalls; i++)
+		order[i] = &s->calls[i];
+	if (order)
+		qsort(order, s->ncalls, sizeof(struct call_row *), calls_by_time);
+	return order;
+}
+
 static void print_syscalls(FILE *f, const struct report *r, const struct text_style *style)
 {
 	enum { NAME, COUNT, TIME, P99, ERRORS, CALL_COLUMNS };
@@ -389,11 +411,10 @@ static void print_syscalls(FILE *f, const struct report *r, const struct text_st
 	const struct syscall_table *s = &r->syscalls.tree;
 	char heading[96], total[FORMAT_LEN], buf[FORMAT_LEN], errors[256];
 	struct table *t = s->ncalls ? table_new(style, columns, CALL_COLUMNS) : NULL;
+	const struct call_row **order = t ? ordered_calls(s) : NULL;
 
-	if (!t)
-		return;
-	for (size_t i = 0; i < s->ncalls && i < TOP && table_row(t); i++) {
-		const struct call_row *c = &s->calls[i];
+	for (size_t i = 0; order && i < s->ncalls && i < TOP && table_row(t); i++) {
+		const struct call_row *c = order[i];
 
 		table_text(t, NAME, COLOR_NONE, "%s", c->name);
 		table_text(t, COUNT, COLOR_NONE, "%s", format_count(buf, c->count));
@@ -406,6 +427,9 @@ static void print_syscalls(FILE *f, const struct report *r, const struct text_st
 		error_list(c, errors, sizeof(errors));
 		table_text(t, ERRORS, COLOR_DIM, "%s", errors);
 	}
+	free(order);
+	if (!t)
+		return;
 	snprintf(heading, sizeof(heading), "system calls: %s", format_count(total, s->total));
 	fputc('\n', f);
 	table_print(f, t, heading);
