@@ -211,25 +211,6 @@ static void report_commands(struct ledger_book *b, struct draft *drafts, struct 
 	qsort(l->commands, l->ncommands, sizeof(*l->commands), commands_by_lifetime);
 }
 
-static void report_runqueue(const struct ledger_sum *tree, struct report *r)
-{
-	const uint64_t *hist = tree->hist[STATE_RUNQUEUE];
-	struct ledger_report *l = &r->ledger;
-
-	if (!hist)
-		return;
-	l->runqueue = report_alloc(r, HIST_BUCKETS * sizeof(*l->runqueue));
-	for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
-		if (!hist[i])
-			continue;
-		l->runqueue[l->nrunqueue++] = (struct hist_row){
-			.floor_ns = hist_floor(i),
-			.ceil_ns = i + 1 < HIST_BUCKETS ? hist_floor(i + 1) : 0,
-			.count = hist[i],
-		};
-	}
-}
-
 /* Threads whose end the ring refused: in the tree's sums only. */
 static void add_spill(struct ledger_sum *sum, const struct ledger_spill *spill)
 {
@@ -260,7 +241,9 @@ static void report_tree(struct ledger_book *b, struct draft *drafts, struct repo
 	sum_account(tree, &r->ledger.tree);
 	r->ledger.has_stolen = kernel_btf_has_stolen();
 	r->ledger.stolen_ns = tree->stolen_ns;
-	report_runqueue(tree, r);
+	if (tree->hist[STATE_RUNQUEUE])
+		r->ledger.runqueue =
+			report_hist(r, tree->hist[STATE_RUNQUEUE], &r->ledger.nrunqueue);
 	sum_clear(tree);
 	free(tree);
 }

@@ -68,8 +68,8 @@ struct object_name {
 	__u16 lport, rport; /* host order */
 	__u16 protocol;     /* IPPROTO_* */
 	__u8 laddr[16], raddr[16];
-	__u32 len; /* bytes of text used */
-	__u32 cut; /* 1: a path whose beginning found no room */
+	__u32 len;                  /* bytes of text used */
+	__u32 cut;                  /* 1: a path whose beginning found no room */
 	char text[OBJECT_NAME_LEN]; /* path components, leaf first, each ended by NUL */
 };
 

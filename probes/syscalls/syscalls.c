@@ -207,9 +207,11 @@ static void read_spill(struct probe *p, struct syscalls_data *d)
 	free(percpu);
 }
 
-static void sum_times(const struct call_time *percpu, int cpus, struct wait_stat *w)
+static void sum_times(const struct call_time *percpu, int cpus, struct report *r,
+		      struct call_row *row)
 {
 	uint64_t hist[HIST_BUCKETS] = { 0 };
+	struct wait_stat *w = &row->time;
 
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		const struct call_time *t = &percpu[cpu];
@@ -225,11 +227,14 @@ static void sum_times(const struct call_time *percpu, int cpus, struct wait_stat
 	w->p50_ns = hist_quantile(hist, 0.50, 0, w->max_ns);
 	w->p95_ns = hist_quantile(hist, 0.95, 0, w->max_ns);
 	w->p99_ns = hist_quantile(hist, 0.99, 0, w->max_ns);
+	row->has_latency = true;
+	row->hist = report_hist(r, hist, &row->nhist);
 }
 
-static void read_times(struct syscalls_data *d, struct syscall_table *table)
+static void read_times(struct syscalls_data *d, struct report *r)
 {
 	struct call_time *percpu = calloc((size_t)d->cpus, sizeof(*percpu));
+	struct syscall_table *table = &r->syscalls.tree;
 
 	if (!percpu)
 		abort();
@@ -239,8 +244,7 @@ static void read_times(struct syscalls_data *d, struct syscall_table *table)
 
 		if (slot >= CALL_SLOTS || bpf_map_lookup_elem(d->times_fd, &slot, percpu))
 			continue;
-		sum_times(percpu, d->cpus, &row->time);
-		row->has_latency = row->time.count;
+		sum_times(percpu, d->cpus, r, row);
 	}
 	free(percpu);
 }
@@ -276,7 +280,7 @@ static int syscalls_snapshot(struct probe *p, struct report *r)
 	table_fill(r, &r->syscalls.tree, &d->store.tree);
 	table_fill_uring(r, &d->store.tree);
 	if (d->latency)
-		read_times(d, &r->syscalls.tree);
+		read_times(d, r);
 	fill_processes(d, r);
 	analysis_make(r);
 	return 0;

@@ -28,6 +28,11 @@ static bool is_timed(const void *base)
 	return ((const struct call_row *)base)->has_latency;
 }
 
+static bool has_histogram(const void *base)
+{
+	return ((const struct call_row *)base)->nhist;
+}
+
 static const struct shape error_shape[] = {
 	SHAPE_IS(U64, errno_count, count, UNIT_COUNT, COUNTER, "calls that failed with it"),
 	{},
@@ -52,6 +57,15 @@ static const struct shape call_shape[] = {
 	  .offset = offsetof(struct call_row, time),
 	  .sub = wait_shape,
 	  .help = "with --syscall-latency: from the call to its return" },
+	{ .key = "histogram",
+	  .type = SHAPE_LIST,
+	  .optional = true,
+	  .present = has_histogram,
+	  .offset = offsetof(struct call_row, hist),
+	  .size = sizeof(struct hist_row),
+	  .count_offset = offsetof(struct call_row, nhist),
+	  .sub = bucket_shape,
+	  .help = "with --syscall-latency: calls by time, the buckets that are not empty" },
 	{},
 };
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "hist.h"
 
 #define BLOCK_SIZE (64 * 1024)
 
@@ -112,4 +113,21 @@ char *report_printf(struct report *r, const char *fmt, ...)
 	memcpy(s, text, (size_t)len + 1);
 	free(text);
 	return s;
+}
+
+struct hist_row *report_hist(struct report *r, const uint64_t *buckets, size_t *n)
+{
+	struct hist_row *rows = report_alloc(r, HIST_BUCKETS * sizeof(*rows));
+
+	*n = 0;
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
+		if (!buckets[i])
+			continue;
+		rows[(*n)++] = (struct hist_row){
+			.floor_ns = hist_floor(i),
+			.ceil_ns = i + 1 < HIST_BUCKETS ? hist_floor(i + 1) : 0,
+			.count = buckets[i],
+		};
+	}
+	return rows;
 }

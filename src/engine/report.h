@@ -42,6 +42,11 @@ struct thread_row {
 	struct account account;
 };
 
+/* A bucket of a histogram that is not empty. */
+struct hist_row {
+	uint64_t floor_ns, ceil_ns, count;
+};
+
 /* Calls and errors of one system call. */
 struct errno_count {
 	int err; /* positive errno; 0: not told, the table was full */
@@ -58,6 +63,8 @@ struct call_row {
 	/* with --syscall-latency only (has_latency): */
 	bool has_latency;
 	struct wait_stat time;
+	struct hist_row *hist; /* of the tree's calls only */
+	size_t nhist;
 };
 
 struct class_count {
@@ -112,10 +119,6 @@ struct waker_row {
 	uint32_t waker_tid; /* 0 unless "thread" */
 	char waker_comm[COMM_LEN];
 	uint64_t count, ns;
-};
-
-struct hist_row {
-	uint64_t floor_ns, ceil_ns, count;
 };
 
 struct ledger_report {
@@ -252,6 +255,8 @@ struct report *report_new(void);
 void report_free(struct report *r);
 /* Memory that lives as long as the report; zeroed. Aborts when there is none. */
 void *report_alloc(struct report *r, size_t size);
+/* The buckets (HIST_BUCKETS, hist.h) that are not empty, as rows of the report. */
+struct hist_row *report_hist(struct report *r, const uint64_t *buckets, size_t *n);
 char *report_printf(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -208,7 +208,7 @@ static const struct shape waker_shape[] = {
 	{}
 };
 
-static const struct shape bucket_shape[] = {
+const struct shape bucket_shape[] = {
 	SHAPE_IS(U64, hist_row, floor_ns, UNIT_NS, INFO, "lowest value of the bucket"),
 	SHAPE_IS(U64, hist_row, ceil_ns, UNIT_NS, INFO, "lowest value above it"),
 	SHAPE_IS(U64, hist_row, count, UNIT_COUNT, HISTOGRAM, "waits"),

@@ -11,7 +11,8 @@
 
 #define SCHEMA_VERSION 1
 
-extern const struct shape wait_shape[];        /* struct wait_stat: ns, count, max_ns, p50_ns … */
+extern const struct shape wait_shape[];
+extern const struct shape bucket_shape[];      /* struct hist_row: floor_ns, ceil_ns, count */
 extern const struct shape ledger_shape[];      /* struct report: summary.ledger */
 extern const struct shape ledger_tick_shape[]; /* struct report: tree.probes.ledger, fewer rows */
 extern const struct shape analysis_shape[];    /* struct analysis, with denet's names and ours */

@@ -155,6 +155,9 @@ def latency_is_the_time_inside():
     time = call.get("time", call)
     lib.near(time["ns"], result.truth["wall_ns"], 0.01, 200 * lib.US, "nanosleep")
     assert time["max_ns"] <= time["ns"] and time["p50_ns"] > 4 * lib.MS, time
+    buckets = call["histogram"]
+    assert sum(b["count"] for b in buckets) == call["count"], buckets
+    assert buckets[-1]["floor_ns"] <= time["max_ns"] < buckets[-1]["ceil_ns"], (buckets[-1], time)
 
 
 @test
