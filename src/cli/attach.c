@@ -168,6 +168,9 @@ int cmd_attach(struct options *o)
 			err = err_set(-ESRCH, "nobody to follow: the target has ended");
 	}
 	if (!err) {
+		if (!m.session && targets.n > 1)
+			log_msg(LOG_WARN, "without BPF only PID %d of %zu is sampled",
+				targets.pids[0], targets.n);
 		monitor_begin(&m, targets.n ? targets.pids[0] : 0, NULL);
 		loop(&m, &targets, signals);
 		err = check_end(&m);
