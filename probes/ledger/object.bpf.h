@@ -22,7 +22,8 @@ struct name_key {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2048);
+	__uint(map_flags, BPF_F_NO_PREALLOC); /* few programs wait on so many */
+	__uint(max_entries, 8192);
 	__type(key, struct name_key);
 	__type(value, struct object_name);
 } ledger_names SEC(".maps");

@@ -38,8 +38,10 @@ def make(base, length):
     return path
 
 
-def waited(paths):
-    result = lib.run(["/usr/bin/python3", "-c", WAITER, *paths])
+def waited(paths, *opts):
+    result = lib.run(["/usr/bin/python3", "-c", WAITER, *paths], *opts)
+    unnamed = result.summary["trust"]["folded"]["objects_unnamed"]
+    assert bool(unnamed) == bool(opts), result.summary["trust"]
     return {o["name"] for o in result.ledger()["objects"] if o["kind"] == "file"}
 
 
@@ -65,6 +67,16 @@ def a_long_name_is_cut_and_says_so():
         path = f"{base}/{'n' * 150}"
         open(path, "w").close()
         assert f"{base}/{'n' * 124}\N{HORIZONTAL ELLIPSIS}" in waited([path])
+
+
+@test
+def without_room_for_names_files_have_numbers():
+    with tempfile.TemporaryDirectory(prefix="dwell-names-") as base:
+        paths = [make(base, n) for n in (60, 70, 80)]
+        names = waited(paths, "--limit", "ledger_names=1")
+        assert len(names - set(paths)) >= 2, names
+        for name in names - set(paths):
+            assert name.startswith("file:["), name
 
 
 main()
