@@ -114,6 +114,7 @@ enum counter {
 	COUNTER_LOST_SYSCALLS, /* no memory for a thread's call counts */
 	COUNTER_LOST_ERRNO,    /* errno table full: counted in the row `other` */
 	COUNTER_SPILLED_SYSCALLS,
+	COUNTER_UNTOLD_END,     /* a thread's end that had no account to tell of */
 	COUNTER_UNSEEN_ARRIVAL, /* a thread left its CPU that no event had put on it */
 	COUNTER_UNSEEN_WAKE,    /* a blocked thread came to a CPU and no event had woken it */
 	COUNTER_STALE,          /* raw_tp: a dead thread's entry under a new thread's address */

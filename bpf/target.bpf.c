@@ -228,6 +228,8 @@ int target_seed(struct bpf_iter__task *ctx)
 	if (cfg.all)
 		bpf_map_update_elem(&seed_pids, &init.pid, &init.proc_id, BPF_NOEXIST);
 	proc_id = bpf_map_lookup_elem(&seed_pids, &init.pid);
+	if (!proc_id && cfg.all)
+		counter_add(COUNTER_LOST_TARGET);
 	if (!proc_id)
 		return 0;
 	init.proc_id = *proc_id;

@@ -294,6 +294,10 @@ static void bury(struct ledger_book *b, struct session *s, bool final)
 
 		HASH_FIND(hh, b->snapshot->drafts, &p->proc_id, sizeof(p->proc_id), d);
 		p->absent = d ? 0 : p->absent + 1;
+		if (d && p->dead) { /* it was not, and a draft points to it */
+			p->dead = false;
+			s->tree.dead--;
+		}
 		if (p->absent > !final)
 			book_presume_dead(b, &s->tree, p);
 	}
@@ -309,7 +313,9 @@ void book_report(struct ledger_book *b, struct probe *p, struct report *r)
 	report_processes(s, snap->drafts, r);
 	report_commands(b, snap->drafts, r);
 	report_tree(b, snap->drafts, r);
-	reconcile_fill(&snap->checks, b->tree.threads + b->spill.threads + snap->living,
+	reconcile_fill(&snap->checks,
+		       b->tree.threads + b->spill.threads + snap->living +
+			       s->counters[COUNTER_UNTOLD_END],
 		       b->unsteady, s, r);
 	rows_report(b->rows, snap->rows, p, &s->tree, r);
 }

@@ -46,10 +46,14 @@ static __always_inline struct ledger_thread *account_draft(__u32 which, const st
 	return l;
 }
 
-static __always_inline void account_open(task_ref task, const struct ledger_thread *draft)
+static __always_inline struct ledger_thread *account_open(task_ref task,
+							  const struct ledger_thread *draft)
 {
-	if (!task_map_create(&ledger_threads, task, draft))
+	struct ledger_thread *l = task_map_create(&ledger_threads, task, draft);
+
+	if (!l)
 		counter_add(COUNTER_LOST_LEDGER);
+	return l;
 }
 
 SEC_TP("task_newtask")
@@ -172,8 +176,13 @@ static __always_inline void switch_in(struct ledger_thread *l, task_ref task, __
 	 * what followed was waiting for a CPU. A wake that came well before was for an
 	 * earlier wait.
 	 */
-	if (as == STATE_ON_CPU) /* at the attach it was on its way off, and not to be asked why */
+	if (as == STATE_ON_CPU) { /* at the attach it was on its way off, and not to be asked why */
 		l->state = as = STATE_OTHER;
+		if (l->woken_ns > l->since_ns) {
+			move(l, STATE_OTHER, STATE_RUNQUEUE, l->woken_ns);
+			as = STATE_RUNQUEUE;
+		}
+	}
 	if (as >= STATE_BLOCKED) {
 		if (l->woken_ns + RACE_NS < l->since_ns)
 			wake_unseen(l, task, clock, now);
@@ -181,6 +190,13 @@ static __always_inline void switch_in(struct ledger_thread *l, task_ref task, __
 		l->object = 0;
 	}
 	move(l, as, STATE_ON_CPU, now);
+}
+
+/* A target without an account is past its last switch. */
+static __always_inline void end_untold(void)
+{
+	counter_add(COUNTER_UNTOLD_END);
+	counter_add(COUNTER_THREADS_ENDED);
 }
 
 SEC_TP("sched_switch")
@@ -196,6 +212,8 @@ int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_
 	out = account_of(prev);
 	in = account_of(next);
 	if (!out) {
+		if ((prev->__state & TASK_DEAD) && target_of(prev))
+			end_untold();
 		barrier(); /* or clang tests both pointers at once, which the verifier forbids */
 		if (!in)
 			return 0;
@@ -304,6 +322,22 @@ int BPF_PROG(ledger_timer_end)
 
 /* ---- iterators, run by dwell ---- */
 
+/*
+ * A thread that runs may have switched between the reading of what the kernel had counted and
+ * the opening of its account: then that switch is not one of the account's. The kernel counts
+ * a moment before our hook does, so of the switch that is under way this may be off by one.
+ */
+static __always_inline void settle_base(struct ledger_thread *l, struct task_struct *task)
+{
+	__u64 base = task->nvcsw + task->nivcsw - l->switches;
+
+	if (base == l->base_switches)
+		return;
+	l->base_switches = base;
+	if (!l->switches)
+		l->base_exec_ns = task->se.sum_exec_runtime;
+}
+
 /* Opens the account of a thread that target_seed took in. */
 SEC("iter/task")
 int ledger_seed(struct bpf_iter__task *ctx)
@@ -316,8 +350,10 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	t = target_of(task);
-	if (!t || !(t->flags & TARGET_ATTACHED) || (task->flags & PF_EXITING) || account_of(task))
+	if (!t || !(t->flags & TARGET_ATTACHED) || account_of(task))
 		return 0;
+	if ((task->__state & TASK_DEAD) && !task->on_cpu)
+		return 0; /* past its last switch */
 	l = account_draft(DRAFT_SEED, t);
 	if (!l)
 		return 0;
@@ -329,10 +365,13 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	if (task->on_cpu) {
 		l->state = STATE_ON_CPU;
 		clocks_begin(l, clocks_of(rq_of(task)));
+		l->came = task->se.exec_start; /* base_exec_ns goes up to there */
 	} else if (ts != TASK_RUNNING && !(ts & TASK_WAKING)) {
 		l->state = block_task(l, task, ts);
 	}
-	account_open(task, l);
+	l = account_open(task, l);
+	if (l)
+		settle_base(l, task);
 	return 0;
 }
 

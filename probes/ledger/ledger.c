@@ -199,23 +199,32 @@ static uint64_t comings_and_goings(const struct session *s)
 	       __atomic_load_n(&s->counters[COUNTER_THREADS_ENDED], __ATOMIC_ACQUIRE);
 }
 
+/* Threads that have begun to exit and not left their last CPU: some are not listed any more. */
+static uint64_t on_their_way(const struct session *s)
+{
+	uint64_t ended = __atomic_load_n(&s->counters[COUNTER_THREADS_ENDED], __ATOMIC_ACQUIRE);
+	uint64_t exited = __atomic_load_n(&s->counters[COUNTER_THREADS_EXITED], __ATOMIC_ACQUIRE);
+
+	return exited > ended ? exited - ended : 0;
+}
+
 /*
  * Reads the living when all ends so far are booked. A thread that is born or ends meanwhile
  * would be missing or counted twice, so it is done again until none has; a target that
  * starts threads all the time may not let us.
  */
-static int read_living(struct probe *p, struct ledger_book *b)
+static int read_living(struct probe *p, struct ledger_book *b, int tries)
 {
 	struct session *s = p->session;
 	int err = 0;
 
-	for (int i = 0; i < STEADY_TRIES; i++) {
+	for (int i = 0; i < tries; i++) {
 		uint64_t before = comings_and_goings(s);
 
 		session_poll(s);
 		book_begin(b);
 		err = session_iterate(p, "ledger_live", take_live, p);
-		b->unsteady = comings_and_goings(s) - before;
+		b->unsteady = comings_and_goings(s) - before + on_their_way(s);
 		if (err || !b->unsteady)
 			break;
 	}
@@ -225,7 +234,7 @@ static int read_living(struct probe *p, struct ledger_book *b)
 static int ledger_snapshot(struct probe *p, struct report *r)
 {
 	struct ledger_book *b = p->data;
-	int err = read_living(p, b);
+	int err = read_living(p, b, r->final ? STEADY_TRIES : 2);
 
 	take_spilled_hists(p, b);
 	if (!err &&

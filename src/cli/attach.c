@@ -43,7 +43,8 @@ static int check_pid(pid_t pid)
 	return 0;
 }
 
-static int check_pids(const struct options *o, struct pid_list *targets)
+/* again: who has ended meanwhile is passed over. */
+static int check_pids(const struct options *o, struct pid_list *targets, bool again)
 {
 	int err;
 
@@ -51,21 +52,25 @@ static int check_pids(const struct options *o, struct pid_list *targets)
 		if (o->pids[i] == getpid())
 			return err_set(-EINVAL, "PID %d is dwell itself", o->pids[i]);
 		err = check_pid(o->pids[i]);
-		if (err)
+		if (err && !again)
 			return err;
+		if (err) {
+			err_clear();
+			continue;
+		}
 		pid_list_add(targets, o->pids[i]);
 	}
 	return 0;
 }
 
-static int collect(const struct options *o, struct pid_list *targets)
+static int collect(const struct options *o, struct pid_list *targets, bool again)
 {
 	int err = 0;
 
 	targets->n = 0;
 	if (o->all)
 		return select_all(targets);
-	err = check_pids(o, targets);
+	err = check_pids(o, targets, again);
 	if (!err && o->name)
 		err = select_name(targets, o->name);
 	if (!err && o->cgroup)
@@ -84,9 +89,11 @@ static int seed(struct session *s, const struct options *o, struct pid_list *tar
 	int fresh = 0;
 
 	for (int pass = 0; pass < 8; pass++) {
-		int err = pass ? collect(o, targets) : 0;
+		int err = pass ? collect(o, targets, true) : 0;
 
 		/* a target may end meanwhile: those that were taken in stay */
+		if (err == -ESRCH)
+			err_clear();
 		if (err)
 			return err == -ESRCH ? 0 : err;
 		fresh = session_seed(s, targets->pids, targets->n);
@@ -157,7 +164,7 @@ int cmd_attach(struct options *o)
 	/* signals first: opening takes a moment, and a Ctrl-C meanwhile still prints */
 	struct pid_list targets = { 0 };
 	struct monitor m = { 0 };
-	int signals = take_signals(), err = signals < 0 ? signals : collect(o, &targets);
+	int signals = take_signals(), err = signals < 0 ? signals : collect(o, &targets, false);
 
 	if (!err)
 		err = monitor_open(&m, o, true);

@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -82,15 +83,18 @@ static void tell(int fd, enum stage stage, int value)
 		;
 }
 
-_Noreturn static void command(const struct launch *l, int fd)
+_Noreturn static void command(const struct launch *l, int fd, const sigset_t *mask)
 {
-	int err = become(l->user);
+	int err;
 
+	tell(fd, STAGE_PID, (int)syscall(SYS_getpid));
+	err = become(l->user);
 	if (err) {
 		tell(fd, STAGE_USER, err);
 	} else if (l->stdout_to_stderr && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
 		tell(fd, STAGE_STDOUT, -errno);
 	} else {
+		sigprocmask(SIG_SETMASK, mask, NULL);
 		execvp(l->argv[0], l->argv);
 		tell(fd, STAGE_EXEC, -errno);
 	}
@@ -98,7 +102,7 @@ _Noreturn static void command(const struct launch *l, int fd)
 }
 
 /* Waits for the word, starts the command as dwell's own child, and is gone. */
-_Noreturn static void wait_and_fork(const struct launch *l, int fd)
+_Noreturn static void wait_and_fork(const struct launch *l, int fd, const sigset_t *mask)
 {
 	struct word go;
 	ssize_t n;
@@ -111,23 +115,29 @@ _Noreturn static void wait_and_fork(const struct launch *l, int fd)
 		_exit(1); /* dwell is no more, or has changed its mind */
 	pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 	if (!pid)
-		command(l, fd);
-	tell(fd, STAGE_PID, pid < 0 ? -errno : pid);
+		command(l, fd, mask);
+	if (pid < 0)
+		tell(fd, STAGE_PID, -errno);
 	_exit(0);
 }
 
 int launcher_start(struct launcher *r, const struct launch *l)
 {
+	sigset_t all, mask;
 	int fds[2];
 
 	*r = (struct launcher){ .fd = -1 };
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return err_set(-errno, "cannot make a socket");
+	/* a Ctrl-C or Ctrl-Z meanwhile is dwell's to pass on */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &mask);
 	r->pid = fork();
 	if (!r->pid) {
 		close(fds[0]);
-		wait_and_fork(l, fds[1]);
+		wait_and_fork(l, fds[1], &mask);
 	}
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	close(fds[1]);
 	if (r->pid < 0) {
 		close(fds[0]);

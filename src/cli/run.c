@@ -74,9 +74,11 @@ static void set_usage(struct usage *u, const struct rusage *ru)
 	u->blocks_out = (uint64_t)ru->ru_oublock;
 }
 
-/* Are we the job that a shell waits for at its terminal? */
+/* Are we a job of our own, which the shell that made it waits for at its terminal? */
 static bool in_foreground(void)
 {
+	if (getpgid(getppid()) == getpgrp())
+		return false;
 	for (int fd = 0; fd < 3; fd++)
 		if (tcgetpgrp(fd) == getpgrp())
 			return true;
@@ -246,6 +248,16 @@ static int end_like(const struct run *r)
 	return 128 + sig;
 }
 
+/* What the terminal sent before the command was there has not reached it. */
+static void pass_on_early(struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	while (read(r->signals, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo != SIGCHLD)
+			kill(r->child, (int)info.ssi_signo);
+}
+
 static int exec_exit(int err)
 {
 	return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
@@ -270,6 +282,7 @@ static int start(struct run *r, const struct options *o, const struct launch *l)
 	err = launch(&r->launcher, o->argv[0], &r->child, &by_exec);
 	if (err)
 		return by_exec ? exec_exit(err) : err;
+	pass_on_early(r);
 	monitor_begin(m, r->child, o->argv);
 	if (o->duration_s > 0)
 		r->end_ns = m->start_ns + (uint64_t)(o->duration_s * 1e9);

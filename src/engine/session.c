@@ -406,7 +406,7 @@ void session_poll(struct session *s)
 bool session_lost_ends(const struct session *s)
 {
 	return s->counters[COUNTER_LOST_BIRTH] + s->counters[COUNTER_LOST_EXIT] +
-	       s->counters[COUNTER_SPILLED_FINAL] + s->counters[COUNTER_LOST_LEDGER];
+	       s->counters[COUNTER_SPILLED_FINAL] + s->counters[COUNTER_UNTOLD_END];
 }
 
 uint64_t session_live_threads(const struct session *s)
@@ -421,8 +421,7 @@ void session_settle(struct session *s)
 {
 	uint64_t limit = session_clock() + SETTLE_NS;
 
-	while (s->counters[COUNTER_THREADS_ENDED] + s->counters[COUNTER_LOST_LEDGER] <
-		       s->counters[COUNTER_THREADS_EXITED] &&
+	while (s->counters[COUNTER_THREADS_ENDED] < s->counters[COUNTER_THREADS_EXITED] &&
 	       session_clock() < limit) {
 		usleep(200);
 		session_poll(s);
