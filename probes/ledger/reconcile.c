@@ -70,11 +70,12 @@ void reconcile_fill(const struct checks *c, uint64_t told, uint64_t unsteady,
 		    const struct session *s, struct report *r)
 {
 	struct reconcile_row *rows = report_alloc(r, 4 * sizeof(*rows));
+	uint64_t slack;
 
 	fill(&rows[0], "lifetime", "ns", &c->lifetime,
 	     "states against kernel start time to exit: <= 5 us a thread, <= 0.1 % in all");
-	rows[0].ok &= llabs(rows[0].difference) <=
-		      (long long)(rows[0].kernel / 1000 + rows[0].checked * 5000);
+	slack = rows[0].kernel / 1000 + rows[0].checked * 5000;
+	rows[0].ok &= (uint64_t)llabs(rows[0].difference) <= slack;
 	fill(&rows[1], "on_cpu", "ns", &c->on_cpu,
 	     "against se.sum_exec_runtime, less what is explained (stolen time, and the kernel's "
 	     "clock not read at a switch): <= 1 % or 50 us a thread; explained: in sum not more "
