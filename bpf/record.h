@@ -14,6 +14,7 @@
 enum target_flag {
 	TARGET_ROOT = 2,     /* a thread of the process that dwell started */
 	TARGET_ATTACHED = 4, /* lived before we came: accounted from born_ns, not start_ns */
+	TARGET_RUNNING = 32, /* of a ledger's account: opened while the thread may have run */
 	TARGET_ENDED = 16,   /* of a leader: its process's end has been counted */
 	TARGET_PREEXEC = 8,  /* the root before its first exec: still dwell's own code */
 };

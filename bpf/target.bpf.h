@@ -73,7 +73,6 @@ static __always_inline struct target *target_current(void)
  * Ring records are read when dwell next looks, so a wakeup for each would only cost: wake
  * it when an eighth is filled.
  */
-
 static __always_inline __u64 event_wake_flags(void)
 {
 	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);

@@ -40,7 +40,7 @@ static __always_inline void *task_map_get(void *map, task_ref task)
 	return bpf_map_lookup_elem(map, &key);
 }
 
-/* `init` is a zeroed value of the map's type: a hash has no create-and-return. */
+/* `init` is what it starts from: a value of the map's type. */
 static __always_inline void *task_map_create(void *map, task_ref task, const void *init)
 {
 	__u64 key = (__u64)task;

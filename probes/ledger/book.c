@@ -47,16 +47,17 @@ void check_thread(struct checks *c, const struct ledger_final *f)
 {
 	const struct ledger_thread *t = &f->thread;
 	bool running = f->alive && t->state == STATE_ON_CPU;
-	/* found in the middle of a switch, of which the kernel had counted its part */
-	int64_t attached = t->who.flags & TARGET_ATTACHED ? 1 : 0;
+	/* found perhaps in the middle of a switch, of which the kernel had counted its part */
+	int64_t found = t->who.flags & TARGET_RUNNING ? 1 : 0;
 	uint64_t present = f->alive && f->now_ns > t->since_ns ? f->now_ns - t->since_ns : 0;
 	uint64_t sum = present;
+
 	for (int i = 0; i < LEDGER_STATES; i++)
 		sum += t->states[i].ns;
 	check_add(&c->lifetime, sum, f->now_ns - ledger_begin(&t->who), RESIDUAL_MAX_NS, 0);
 	check_on_cpu(&c->on_cpu, f, running ? present : 0);
 	if (!running) /* one that runs may be on its way off, counted by one side already */
-		check_add(&c->switches, t->switches, f->kernel_switches, attached, 0);
+		check_add(&c->switches, t->switches, f->kernel_switches, found, 0);
 }
 
 /* ---- ended threads ---- */

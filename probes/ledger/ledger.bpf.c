@@ -10,7 +10,8 @@
  *        `events` at its last switch, or into ledger_spill when the ring is full.
  *
  * A record is written by whoever holds the thread's runqueue or pi lock (sched_switch,
- * sched_waking), so writers never meet; seq tells the iterator of a write in between.
+ * sched_waking). Those two can overlap for one moment, as a switch publishes the new state:
+ * it does so last, when seq, which tells the iterator of a write in between, is even again.
  */
 #include "account.bpf.h"
 #include "block.bpf.h"
@@ -192,7 +193,7 @@ static __always_inline void switch_in(struct ledger_thread *l, task_ref task, __
 	move(l, as, STATE_ON_CPU, now);
 }
 
-/* A target without an account is past its last switch. */
+/* The last switch of a target that has no account: refused, or not opened in time. */
 static __always_inline void end_untold(void)
 {
 	counter_add(COUNTER_UNTOLD_END);
@@ -333,6 +334,7 @@ static __always_inline void settle_base(struct ledger_thread *l, struct task_str
 
 	if (base == l->base_switches)
 		return;
+	l->who.flags |= TARGET_RUNNING;
 	l->base_switches = base;
 	if (!l->switches)
 		l->base_exec_ns = task->se.sum_exec_runtime;
@@ -363,6 +365,7 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	l->base_stime_ns = task->stime;
 	ts = task->__state;
 	if (task->on_cpu) {
+		l->who.flags |= TARGET_RUNNING;
 		l->state = STATE_ON_CPU;
 		clocks_begin(l, clocks_of(rq_of(task)));
 		l->came = task->se.exec_start; /* base_exec_ns goes up to there */

@@ -33,6 +33,7 @@ struct ident {
 struct folded {
 	struct ledger_other sum;
 	uint64_t objects, wakers;
+	unsigned int room; /* entries that each table may have */
 };
 
 struct rows {
@@ -48,6 +49,7 @@ struct rows *rows_new(void)
 
 	if (!rows)
 		abort();
+	rows->other.room = ROWS_KEPT;
 	return rows;
 }
 
@@ -104,7 +106,7 @@ static void fold_objects(struct object_entry **table, struct folded *other)
 
 	HASH_SORT(*table, objects_by_ns);
 	HASH_ITER(hh, *table, e, next) {
-		if (n++ < ROWS_KEPT / 2)
+		if (n++ < other->room / 2)
 			continue;
 		stat_merge(&other->sum.objects, &e->stat);
 		other->objects++;
@@ -120,7 +122,7 @@ static void fold_wakers(struct waker_entry **table, struct folded *other)
 
 	HASH_SORT(*table, wakers_by_ns);
 	HASH_ITER(hh, *table, e, next) {
-		if (n++ < ROWS_KEPT / 2)
+		if (n++ < other->room / 2)
 			continue;
 		other->sum.wakers.count += e->sum.count;
 		other->sum.wakers.ns += e->sum.ns;
@@ -139,7 +141,7 @@ static void object_add(struct object_entry **table, const struct object_key *key
 		return;
 	HASH_FIND(hh, *table, key, sizeof(*key), e);
 	if (!e) {
-		if (HASH_COUNT(*table) >= ROWS_KEPT)
+		if (HASH_COUNT(*table) >= other->room)
 			fold_objects(table, other);
 		e = calloc(1, sizeof(*e));
 		if (!e)
@@ -159,7 +161,7 @@ static void waker_add(struct waker_entry **table, const struct waker_key *key, u
 		return;
 	HASH_FIND(hh, *table, key, sizeof(*key), e);
 	if (!e) {
-		if (HASH_COUNT(*table) >= ROWS_KEPT)
+		if (HASH_COUNT(*table) >= other->room)
 			fold_wakers(table, other);
 		e = calloc(1, sizeof(*e));
 		if (!e)
@@ -236,6 +238,7 @@ struct gather *rows_begin(const struct rows *rows)
 	if (!g)
 		abort();
 	g->other = rows->other;
+	g->other.room = ROWS_GATHERED;
 	HASH_ITER(hh, rows->objects, o, onext)
 		object_add(&g->objects, &o->key, &o->stat, &g->other);
 	HASH_ITER(hh, rows->wakers, w, wnext)

@@ -10,9 +10,10 @@
 #include "probe.h"
 #include "tree.h"
 
-#define ROWS_KEPT 8192    /* entries of dead threads in each table */
-#define ROWS_SHOWN 50     /* rows of a report; the rest is summed in one named other */
-#define IDENTS_KEPT 16384 /* sleepers known by name */
+#define ROWS_KEPT 8192      /* entries of dead threads in each table */
+#define ROWS_GATHERED 32768 /* and of all while a report is made */
+#define ROWS_SHOWN 50       /* rows of a report; the rest is summed in one named other */
+#define IDENTS_KEPT 16384   /* sleepers known by name */
 
 struct rows;
 struct gather; /* the rows of a report while it is made */

@@ -2,8 +2,8 @@
 /*
  * dwell run: the command, as if dwell were not there. It stays in dwell's process group,
  * so the terminal's signals reach both; dwell takes none of them for itself, passes on
- * those that were sent to it alone, stops when the command is stopped by the terminal,
- * and ends as the command ended.
+ * those that were sent to it alone, stops when the command is stopped by the terminal or
+ * its job is in the foreground, and ends as the command ended.
  */
 #include <errno.h>
 #include <poll.h>
@@ -143,7 +143,8 @@ static bool for_us_alone(const struct signalfd_siginfo *info)
 	return true;
 }
 
-static void pass_on(struct run *r, const struct signalfd_siginfo *info)
+/* early: what the terminal sent before the command was there has not reached it. */
+static void pass_on(struct run *r, const struct signalfd_siginfo *info, bool early)
 {
 	int sig = (int)info->ssi_signo;
 	pid_t from = (pid_t)info->ssi_pid;
@@ -158,17 +159,17 @@ static void pass_on(struct run *r, const struct signalfd_siginfo *info)
 		r->tty_stop = true;
 	if (sig == SIGCONT)
 		r->tty_stop = false;
-	if (for_us_alone(info) && from != r->child && from != getpid())
+	if ((early || for_us_alone(info)) && from != r->child && from != getpid())
 		kill(r->child, sig);
 	mirror_stop(r);
 }
 
-static void take_pending(struct run *r)
+static void take_pending(struct run *r, bool early)
 {
 	struct signalfd_siginfo info;
 
 	while (read(r->signals, &info, sizeof(info)) == sizeof(info))
-		pass_on(r, &info);
+		pass_on(r, &info, early);
 	if (!r->exited)
 		reap(r);
 }
@@ -191,7 +192,7 @@ static void loop(struct run *r)
 		{ .fd = m->session ? session_fd(m->session) : -1, .events = POLLIN },
 	};
 
-	while (take_pending(r), still_waiting(r)) {
+	while (take_pending(r, false), still_waiting(r)) {
 		int timeout = m->finished ? -1 : monitor_timeout(m);
 
 		if (r->exited && (timeout < 0 || timeout > 20))
@@ -248,16 +249,6 @@ static int end_like(const struct run *r)
 	return 128 + sig;
 }
 
-/* What the terminal sent before the command was there has not reached it. */
-static void pass_on_early(struct run *r)
-{
-	struct signalfd_siginfo info;
-
-	while (read(r->signals, &info, sizeof(info)) == sizeof(info))
-		if (info.ssi_signo != SIGCHLD)
-			kill(r->child, (int)info.ssi_signo);
-}
-
 static int exec_exit(int err)
 {
 	return err == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
@@ -282,8 +273,8 @@ static int start(struct run *r, const struct options *o, const struct launch *l)
 	err = launch(&r->launcher, o->argv[0], &r->child, &by_exec);
 	if (err)
 		return by_exec ? exec_exit(err) : err;
-	pass_on_early(r);
 	monitor_begin(m, r->child, o->argv);
+	take_pending(r, true);
 	if (o->duration_s > 0)
 		r->end_ns = m->start_ns + (uint64_t)(o->duration_s * 1e9);
 	return 0;

@@ -16,7 +16,7 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_TARGET, "threads_not_followed", "no memory to follow a new thread" },
 	{ COUNTER_LOST_LEDGER, "threads_without_account", "no memory for a thread's account" },
 	{ COUNTER_UNTOLD_END, "ends_without_account",
-	  "a thread ended before its account was opened" },
+	  "a thread ended that had no account: its time is missing" },
 	{ COUNTER_LOST_BIRTH, "births_not_told",
 	  "ring full: a process may lack its parent and name" },
 	{ COUNTER_LOST_EXEC, "execs_not_told", "ring full: a process may show its former name" },
