@@ -17,6 +17,7 @@
 #include "probe.h"
 
 #define MAX_INTERVAL_MS (24U * 3600 * 1000)
+#define MAX_SAMPLE_INTERVAL 1000000U
 #define MAX_DURATION_S 1e9
 #define LIST_LEN 256
 
@@ -53,6 +54,17 @@ static int set_ms(struct options *o, const struct option_row *row, const char *v
 		return refuse("option '--%s': '%s' is not a number of milliseconds from 1 to %u",
 			      row->name, value, MAX_INTERVAL_MS);
 	*(unsigned *)((char *)o + row->offset) = (unsigned)ms;
+	return 0;
+}
+
+static int set_count(struct options *o, const struct option_row *row, const char *value)
+{
+	unsigned long n;
+
+	if (!parse_number(value, MAX_SAMPLE_INTERVAL, &n) || !n)
+		return refuse("option '--%s': '%s' is not a number from 1 to %u", row->name, value,
+			      MAX_SAMPLE_INTERVAL);
+	*(unsigned *)((char *)o + row->offset) = (unsigned)n;
 	return 0;
 }
 
@@ -222,6 +234,11 @@ const struct option_row option_table[] = {
 	  "use these probes, separated by commas (default: all)" },
 	{ 0, "syscall-latency", NULL, TARGET, set_flag, AT(syscall_latency), MEASURE,
 	  "also time every system call: costs a second hook a call" },
+	{ 0, "io-latency", NULL, TARGET, set_flag, AT(io_latency), MEASURE,
+	  "also time every read, write, sync and other I/O call: costs a second hook a call" },
+	{ 0, "sample-interval", "N", TARGET, set_count, AT(sample_interval), MEASURE,
+	  "of events of high frequency look at one in N only, and count it N times; the figures "
+	  "concerned say that they are sampled (default 1: every event)" },
 	{ 0, "no-ebpf", NULL, TARGET, set_ebpf, AT(no_ebpf), MEASURE, "no BPF: sample /proc only" },
 	{ 0, "enable-ebpf", NULL, TARGET, set_ebpf, AT(enable_ebpf), MEASURE,
 	  "BPF is on by default; takes back an earlier --no-ebpf" },

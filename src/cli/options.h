@@ -65,7 +65,8 @@ struct options {
 	size_t nforced;
 	struct map_limit limits[MAX_LIMITS];
 	size_t nlimits;
-	bool syscall_latency;
+	bool syscall_latency, io_latency;
+	unsigned sample_interval; /* --sample-interval N; 0, 1: every event */
 	bool wait_all;
 	const char *user; /* -u */
 	/* attach */

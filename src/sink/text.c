@@ -450,6 +450,7 @@ void text_report(FILE *f, const struct report *r, const struct text_style *style
 	}
 	if (r->syscalls.present)
 		print_syscalls(f, r, style);
+	text_probes(f, r, style);
 	text_verdict(f, r, style);
 	text_trust(f, r, style);
 }

@@ -16,6 +16,8 @@ void text_wrap(FILE *f, const struct text_style *style, int start, enum text_col
 void text_paragraph(FILE *f, const struct text_style *style, const char *label,
 		    enum text_color label_color, enum text_color color, const char *text);
 void text_usage(FILE *f, const struct report *r, const struct text_style *style);
+/* What each probe has to say for itself. */
+void text_probes(FILE *f, const struct report *r, const struct text_style *style);
 void text_verdict(FILE *f, const struct report *r, const struct text_style *style);
 void text_trust(FILE *f, const struct report *r, const struct text_style *style);
 

@@ -217,16 +217,24 @@ static json_t *member_json(const struct shape *s, const char *base)
 	}
 }
 
+static void add_members(json_t *object, const struct shape *table, const char *base)
+{
+	for (const struct shape *s = table; s->type != SHAPE_END; s++) {
+		json_t *value;
+
+		if (s->flat && (!s->present || s->present(base)))
+			add_members(object, s->sub, base + s->offset);
+		value = s->flat ? NULL : member_json(s, base);
+		if (value)
+			json_object_set_new(object, s->key, value);
+	}
+}
+
 json_t *shape_json(const struct shape *table, const void *base)
 {
 	json_t *object = json_object();
 
-	for (const struct shape *s = table; s->type != SHAPE_END; s++) {
-		json_t *value = member_json(s, base);
-
-		if (value)
-			json_object_set_new(object, s->key, value);
-	}
+	add_members(object, table, base);
 	return object;
 }
 
@@ -314,15 +322,26 @@ static json_t *member_schema(const struct shape *s)
 	return schema;
 }
 
+/* optional: of a part that may be absent as a whole. */
+static void add_schemas(json_t *properties, json_t *required, const struct shape *table,
+			bool optional)
+{
+	for (const struct shape *s = table; s->type != SHAPE_END; s++) {
+		if (s->flat) {
+			add_schemas(properties, required, s->sub, optional || s->optional);
+			continue;
+		}
+		json_object_set_new(properties, s->key, member_schema(s));
+		if (!s->optional && !optional)
+			json_array_append_new(required, json_string(s->key));
+	}
+}
+
 json_t *shape_schema(const struct shape *table)
 {
 	json_t *properties = json_object(), *required = json_array();
 
-	for (const struct shape *s = table; s->type != SHAPE_END; s++) {
-		json_object_set_new(properties, s->key, member_schema(s));
-		if (!s->optional)
-			json_array_append_new(required, json_string(s->key));
-	}
+	add_schemas(properties, required, table, false);
 	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
 			 "required", required, "additionalProperties", 0);
 }

@@ -66,6 +66,7 @@ struct shape {
 	bool optional; /* the key may be absent */
 	bool nullable; /* OBJECT, LIST, DICT: null when `present` says no */
 	bool inline_array;
+	bool flat; /* OBJECT: the members of sub stand in the parent itself; it has no key */
 	bool lone; /* LIST, DICT: a row is the first member of sub, without braces */
 	/* optional, nullable: whether the value is there at all */
 	bool (*present)(const void *base);
@@ -99,6 +100,12 @@ struct shape {
 	{                                                                                          \
 		.key = key_, .type = SHAPE_OBJECT, .help = help_,                                  \
 		.offset = offsetof(struct struct_, member_), .sub = sub_                           \
+	}
+/* The same, its members written into the parent. */
+#define SHAPE_FLAT(struct_, member_, sub_)                                                         \
+	{                                                                                          \
+		.type = SHAPE_OBJECT, .flat = true, .offset = offsetof(struct struct_, member_),   \
+		.sub = sub_                                                                        \
 	}
 /* The rows that the pointer member_ points to, count_ of them, as an array. */
 #define SHAPE_ROWS(key_, struct_, member_, count_, sub_, help_)                                    \

@@ -43,6 +43,60 @@ static const char *pair_key(const void *row, size_t i)
 	return ((const struct pair *)row)->name;
 }
 
+struct outer {
+	uint64_t before;
+	struct pair pair;
+	bool has_pair;
+};
+
+static bool has_pair(const void *base)
+{
+	return ((const struct outer *)base)->has_pair;
+}
+
+static const struct shape flat_shape[] = {
+	SHAPE_IS(U64, outer, before, UNIT_COUNT, COUNTER, "first"),
+	SHAPE_FLAT(outer, pair, pair_shape),
+	{},
+};
+
+static const struct shape maybe_flat_shape[] = {
+	{ .type = SHAPE_OBJECT,
+	  .flat = true,
+	  .optional = true,
+	  .present = has_pair,
+	  .offset = offsetof(struct outer, pair),
+	  .sub = pair_shape },
+	{},
+};
+
+static void is_json(json_t *value, const char *wanted)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+
+	assert_string_equal(text, wanted);
+	free(text);
+	json_decref(value);
+}
+
+static void a_flat_part_stands_in_its_parent(void **state)
+{
+	struct outer outer = { .before = 1, .pair = { .n = 2 } };
+	json_t *schema;
+
+	is_json(shape_json(flat_shape, &outer), "{\"before\":1,\"n\":2}");
+	is_json(shape_json(maybe_flat_shape, &outer), "{}");
+	outer.has_pair = true;
+	is_json(shape_json(maybe_flat_shape, &outer), "{\"n\":2}");
+	schema = shape_schema(flat_shape);
+	assert_int_equal(json_array_size(json_object_get(schema, "required")), 2);
+	assert_non_null(json_object_get(json_object_get(schema, "properties"), "n"));
+	json_decref(schema);
+	schema = shape_schema(maybe_flat_shape);
+	assert_int_equal(json_array_size(json_object_get(schema, "required")), 0);
+	json_decref(schema);
+}
+
 static const char *fixed_key(const void *row, size_t i)
 {
 	(void)row;
@@ -272,6 +326,7 @@ static void a_record_begins_with_its_kind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flat_part_stands_in_its_parent),
 		cmocka_unit_test(every_type_is_written),
 		cmocka_unit_test(what_is_there_is_written),
 		cmocka_unit_test(numbers_that_json_lacks),
