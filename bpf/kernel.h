@@ -51,6 +51,7 @@ struct sched_entity {
 	u64 sum_exec_runtime;
 	u64 exec_start; /* rq->clock_task to which it has been charged */
 	struct cfs_rq *cfs_rq;
+	u64 nr_migrations;
 } SLICE;
 
 /* Times of the runqueue's clock; 0: not so now. CONFIG_SCHED_INFO */
@@ -84,10 +85,11 @@ struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
 	unsigned int flags;
+	unsigned long maxrss; /* pages; set when the group dies, or execs */
 } SLICE;
 
 struct task_io_accounting {
-	u64 rchar, wchar, read_bytes, write_bytes;
+	u64 rchar, wchar, syscr, syscw, read_bytes, write_bytes, cancelled_write_bytes;
 } SLICE;
 
 struct qstr {

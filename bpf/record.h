@@ -17,6 +17,7 @@ enum target_flag {
 	TARGET_RUNNING = 32, /* of a ledger's account: opened while the thread may have run */
 	TARGET_ENDED = 16,   /* of a leader: its process's end has been counted */
 	TARGET_PREEXEC = 8,  /* the root before its first exec: still dwell's own code */
+	TARGET_CLOSED = 64,  /* its last switch away has been seen: what it used is charged */
 };
 
 /*
@@ -33,16 +34,16 @@ struct target {
 	__u32 pid;   /* tgid as dwell's PID namespace sees it; 0: not visible there */
 	__u32 tid;   /* ditto, of the thread */
 	__u32 flags; /* enum target_flag */
-	__u32 pad;
+	__u32 slot;  /* of its process, slot.h; 0: it has none of its own */
 };
 
 /* Constants of a session, the map `.rodata.cfg` of every object. */
 struct bpf_cfg {
 	__u64 pidns_inum; /* dwell's PID namespace: inode of /proc/self/ns/pid */
 	__u32 exclude_children;
-	__u32 all;       /* every thread but dwell's own and the kernel's */
-	__u32 self_tgid; /* dwell, in its own namespace */
-	__u32 pad;
+	__u32 all;             /* every thread but dwell's own and the kernel's */
+	__u32 self_tgid;       /* dwell, in its own namespace */
+	__u32 sample_interval; /* of events of high frequency count one in so many; 0, 1: all */
 };
 
 enum event_kind {
@@ -119,6 +120,8 @@ enum counter {
 	COUNTER_UNSEEN_ARRIVAL, /* a thread left its CPU that no event had put on it */
 	COUNTER_UNSEEN_WAKE,    /* a blocked thread came to a CPU and no event had woken it */
 	COUNTER_STALE,          /* raw_tp: a dead thread's entry under a new thread's address */
+	COUNTER_NEXT_SLOT,      /* slots handed out so far, without those handed back */
+	COUNTER_SHARED_SLOT,    /* no slot left: a process is in the tree's figures only */
 	COUNTER_TORN,           /* a live record changed each time that it was read */
 	COUNTER_MAX = 64
 };

@@ -6,12 +6,11 @@
  *
  * Hooks: task_newtask, sched_process_exec, sched_process_exit; with TASK_HASH also
  *        sched_process_free. Cost to a thread that is not ours: one lookup each.
- * Keeps: targets (task -> struct target). Tells births, execs and exits through events.
+ * Keeps: targets (task -> struct target), slots (slot.h). Tells births, execs and exits through events.
  */
 #include "target.bpf.h"
 #include "pid.bpf.h"
-
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+#include "usage.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -22,15 +21,15 @@ struct {
 } control SEC(".maps");
 
 /*
- * Processes to take in at attach, by PID as dwell sees it; the value is the proc_id, once the
- * first thread has one: the leader may come last, or have ended.
+ * Processes to take in at attach, by PID as dwell sees it; the value is who it is, once the
+ * first thread is known: the leader may come last, or have ended.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct slot_owner);
 } seed_pids SEC(".maps");
 
 static __always_inline __u32 ppid_seen(task_ref task)
@@ -63,6 +62,7 @@ static __always_inline struct target *adopt(task_ref task, struct target *init,
 	init->thread_id = counter_add(COUNTER_NEXT_THREAD_ID) + 1;
 	if (!init->proc_id) {
 		init->proc_id = counter_add(COUNTER_NEXT_PROC_ID) + 1;
+		slot_open(init);
 		counter_add(COUNTER_PROCESSES_BORN);
 	}
 	t = task_map_create(&targets, task, init);
@@ -104,8 +104,9 @@ int BPF_PROG(target_newtask, struct task_struct *task, __u64 clone_flags)
 		return 0;
 	if (parent && (clone_flags & CLONE_THREAD)) {
 		init.proc_id = parent->proc_id;
+		init.slot = parent->slot;
 		init.flags = parent->flags;
-		init.flags &= ~(TARGET_ATTACHED | TARGET_ENDED);
+		init.flags &= ~(TARGET_ATTACHED | TARGET_ENDED | TARGET_CLOSED);
 	}
 	init.born_ns = bpf_ktime_get_ns();
 	init.start_ns = TASK_READ(task, start_time);
@@ -216,7 +217,8 @@ int target_seed(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct target init = { .flags = TARGET_ATTACHED };
-	__u32 *proc_id;
+	struct slot_owner blank = {}, *who;
+	struct target *t;
 
 	if (!task || (task->flags & (PF_KTHREAD | PF_EXITING)))
 		return 0;
@@ -226,18 +228,41 @@ int target_seed(struct bpf_iter__task *ctx)
 	if (init.pid == cfg.self_tgid)
 		return 0;
 	if (cfg.all)
-		bpf_map_update_elem(&seed_pids, &init.pid, &init.proc_id, BPF_NOEXIST);
-	proc_id = bpf_map_lookup_elem(&seed_pids, &init.pid);
-	if (!proc_id && cfg.all)
+		bpf_map_update_elem(&seed_pids, &init.pid, &blank, BPF_NOEXIST);
+	who = bpf_map_lookup_elem(&seed_pids, &init.pid);
+	if (!who && cfg.all)
 		counter_add(COUNTER_LOST_TARGET);
-	if (!proc_id)
+	if (!who)
 		return 0;
-	init.proc_id = *proc_id;
+	init.proc_id = who->proc_id;
+	init.slot = who->slot;
 	init.born_ns = bpf_ktime_get_ns();
 	init.start_ns = task->start_time;
 	init.proc_start_ns = BPF_CORE_READ(task, group_leader, start_time);
 	init.tid = tid_seen(task);
-	adopt(task, &init, NULL);
-	*proc_id = init.proc_id;
+	t = adopt(task, &init, NULL);
+	*who = slot_owner(&init);
+	if (t)
+		usage_charge(t, task, -1); /* what it used before */
+	return 0;
+}
+
+/* Writes what each living thread has used, as a struct usage_live. */
+SEC("iter/task")
+int target_usage(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct usage_live row = {};
+	struct target *t;
+
+	if (!task)
+		return 0;
+	t = target_of(task);
+	if (!t || (t->flags & TARGET_CLOSED))
+		return 0;
+	row.proc_id = t->proc_id;
+	row.slot = t->slot;
+	usage_read(&row.usage, task);
+	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "account.bpf.h"
 #include "block.bpf.h"
+#include "usage.bpf.h"
 #include "waker.bpf.h"
 
 /* Blocks of spilled threads: state << 24 | index. */
@@ -196,6 +197,7 @@ __noinline int account_close(struct ledger_thread *l, __u64 now)
 	l->switches++;
 	l->voluntary++;
 	l->ended = 1;
+	usage_close();
 	if (account_send(l, now))
 		spill(l, now);
 	counter_add(COUNTER_THREADS_ENDED); /* last: who reads it finds the record told */

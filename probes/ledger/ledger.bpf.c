@@ -18,8 +18,6 @@
 #include "final.bpf.h"
 #include "waker.bpf.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -196,6 +194,7 @@ static __always_inline void switch_in(struct ledger_thread *l, task_ref task, __
 /* The last switch of a target that has no account: refused, or not opened in time. */
 static __always_inline void end_untold(void)
 {
+	usage_close();
 	counter_add(COUNTER_UNTOLD_END);
 	counter_add(COUNTER_THREADS_ENDED);
 }

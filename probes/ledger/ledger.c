@@ -21,9 +21,6 @@
 #include "kernel_btf.h"
 #include "summary_shape.h"
 
-extern const unsigned char ledger_bpf_start[], ledger_bpf_end[];
-extern const unsigned char ledger_hash_bpf_start[], ledger_hash_bpf_end[];
-
 #define HOOKS "ledger_newtask", "ledger_switch", "ledger_waking"
 /* An end without its begin is passed over, so the ends attach first. */
 #define EXTRA                                                                                      \
@@ -256,8 +253,6 @@ const struct probe_class ledger_probe = {
 	.tick_shape = ledger_tick_shape,
 	.reported = ledger_reported,
 	.sources = ledger_sources,
-	.image = { ledger_bpf_start, ledger_bpf_end },
-	.image_hash = { ledger_hash_bpf_start, ledger_hash_bpf_end },
 	.configure = ledger_configure,
 	.start = ledger_start,
 	.event = ledger_event,

@@ -7,6 +7,7 @@
 #ifndef DWELL_OBJECT_BPF_H
 #define DWELL_OBJECT_BPF_H
 
+#include "file.bpf.h"
 #include "kread.bpf.h"
 #include "target.bpf.h"
 #include "ledger.h"
@@ -35,21 +36,6 @@ struct {
 	__type(value, struct object_name);
 } ledger_scratch_name SEC(".maps");
 
-static __always_inline struct file *file_of_fd(struct task_struct *task, __u32 fd)
-{
-	struct files_struct *files = KREAD_KNOWN(task, files);
-	struct fdtable *table;
-	struct pt_regs *slot; /* any struct that starts with a number as wide as a pointer */
-
-	if (!files)
-		return NULL;
-	table = KREAD_KNOWN(files, fdt);
-	if (fd >= KREAD_KNOWN(table, max_fds))
-		return NULL;
-	slot = (void *)(KREAD_KNOWN(table, fd) + fd);
-	return (struct file *)KREAD(slot, r15);
-}
-
 /* An anonymous inode is told from its fellows by its name only: [eventfd], [timerfd], … */
 static __always_inline __u32 anon_state(struct file *file)
 {
@@ -68,16 +54,6 @@ static __always_inline __u32 anon_state(struct file *file)
 	if (text[1] == 'i' && text[2] == 'o')
 		return STATE_IO_URING; /* [io_uring] */
 	return STATE_OTHER;
-}
-
-#define MAJOR(dev) ((dev) >> 20)
-static __always_inline bool is_tty(__u32 rdev)
-{
-	__u32 major = MAJOR(rdev);
-
-	/* Documentation/admin-guide/devices.txt: tty, console, pty, serial */
-	return major == 4 || major == 5 || (major >= 136 && major <= 143) || major == 3 ||
-	       major == 204;
 }
 
 /* State and object of a wait on `file`; `state` is what the call itself says. */

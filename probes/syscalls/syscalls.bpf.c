@@ -3,21 +3,18 @@
  * syscalls: how often each thread made each system call, and what errors came back.
  *
  * Hooks: sys_exit; sched_process_exit and _exec; io_uring_submit_req (6.3) or _sqe; with
- *        --syscall-latency also sys_enter. Cost: a call of a target one task lookup and an
- *        increment, of a thread without any storage one load.
+ *        --syscall-latency and the like also sys_enter. Cost: a call of a target one task
+ *        lookup and an increment, of a thread without any storage one load.
  * Keeps: syscalls_threads (task -> counts), syscalls_rare, syscalls_spill; see syscalls.h.
  *
  * Counted is what returns, as a tracer counts: not exit and exit_group, nor the child's
  * return from its own fork. Limits: execveat without a directory is seen as execve; the
  * 32-bit sigreturn is seen as rt_sigreturn.
  */
-#include <asm/unistd.h>
-
-#include "target.bpf.h"
-#include "syscalls.h"
 #include "final.bpf.h"
-
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+#include "roles.bpf.h"
+#include "syscalls.h"
+#include "target.bpf.h"
 
 #define X32_BIT 0x40000000U /* __X32_SYSCALL_BIT */
 #define I386_RT_SIGRETURN 173
@@ -25,10 +22,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define I386_CLONE 120
 #define I386_VFORK 190
 #define ENOSYS 38
-
-const volatile struct {
-	__u32 latency; /* --syscall-latency; else the verifier drops what it asks for */
-} syscalls_cfg SEC(".rodata.syscalls");
 
 TASK_MAP(syscalls_threads, struct syscalls_thread);
 
@@ -196,23 +189,51 @@ static __noinline int count_unrecorded(const struct call *call)
 	return 0;
 }
 
-static __always_inline void count_time(struct syscalls_thread *c, __u32 slot)
+/* How long the call took; 0: nobody saw it begin. */
+static __always_inline __u64 call_time(struct syscalls_thread *c)
 {
-	struct call_time *t;
-	__u64 ns, enter = c->enter_ns;
+	__u64 enter = c->enter_ns;
 
-	c->enter_ns = 0;
 	if (!enter)
-		return;
-	t = bpf_map_lookup_elem(&syscalls_times, &slot);
+		return 0;
+	c->enter_ns = 0;
+	return bpf_ktime_get_ns() - enter;
+}
+
+static __always_inline void count_time(__u32 slot, __u64 ns)
+{
+	struct call_time *t = ns ? bpf_map_lookup_elem(&syscalls_times, &slot) : NULL;
+
 	if (!t)
 		return;
-	ns = bpf_ktime_get_ns() - enter;
 	t->ns += ns;
 	t->count++;
 	if (ns > t->max_ns)
 		t->max_ns = ns;
 	t->hist[hist_bucket(ns) & (HIST_BUCKETS - 1)]++;
+}
+
+/* Tells the probes that have a role in the call. regs NULL: those saved at the entry. */
+static __always_inline void call_share(const struct syscalls_thread *c, __u32 roles, __u32 slot,
+				       __s64 ret, __u64 ns, struct pt_regs *regs)
+{
+	struct call_done done = {
+		.who = { c->slot, c->proc_id },
+		.ret = ret,
+		.ns = ns,
+		.nr = slot_call(slot),
+		.tid = c->tid,
+	};
+
+	if (!regs)
+		regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	done.arg[0] = KREAD(regs, di);
+	done.arg[1] = KREAD(regs, si);
+	done.arg[2] = KREAD(regs, dx);
+	done.arg[3] = KREAD(regs, r10);
+	done.arg[4] = KREAD(regs, r8);
+	done.arg[5] = KREAD(regs, r9);
+	call_tell(&done, roles);
 }
 
 /*
@@ -240,6 +261,8 @@ static __always_inline struct syscalls_thread *record_open(struct task_struct *t
 	if (c) {
 		c->proc_id = t->proc_id;
 		c->thread_id = t->thread_id;
+		c->slot = t->slot;
+		c->tid = t->tid;
 	}
 	return c;
 }
@@ -247,6 +270,9 @@ static __always_inline struct syscalls_thread *record_open(struct task_struct *t
 /* All that is not the common case: a native call with a slot, of a thread with a record. */
 static __noinline int count_slow(__u64 nr, __s64 ret)
 {
+	__u32 roles;
+	__u64 ns;
+
 	struct call called = { .nr = nr, .ret = ret }, *call = &called;
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct target *t = target_of(task);
@@ -270,18 +296,25 @@ static __noinline int count_slow(__u64 nr, __s64 ret)
 		c->enter_ns = 0;
 		return count_rare(call);
 	}
+	ns = call_time(c);
 	if (syscalls_cfg.latency)
-		count_time(c, slot);
+		count_time(slot, ns);
 	if (++c->counts[slot] <= 1)
 		count_first(c, slot, call->proc_id);
-	return failed(call->ret) ? count_error(c, slot, -call->ret, call->proc_id) : 0;
+	if (failed(call->ret))
+		count_error(c, slot, -call->ret, call->proc_id);
+	roles = call_role(slot);
+	if (roles)
+		call_share(c, roles, slot, call->ret, ns, NULL);
+	return 0;
 }
 
-static __always_inline int count_call(__u64 nr, __s64 ret)
+static __always_inline int count_call(__u64 nr, __s64 ret, struct pt_regs *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscalls_thread *c = record_of(task);
-	__u32 slot = call_slot(nr);
+	__u32 slot = call_slot(nr), roles;
+	__u64 ns;
 
 	if (!c || slot >= CALL_SLOTS || (task->thread_info.status & TS_COMPAT))
 		return c || task_map_any(task) ? count_slow(nr, ret) : 0;
@@ -289,12 +322,16 @@ static __always_inline int count_call(__u64 nr, __s64 ret)
 		c->execveat = 0;
 		slot = __NR_execveat;
 	}
+	ns = syscalls_cfg.latency | syscalls_cfg.timed ? call_time(c) : 0;
 	if (syscalls_cfg.latency)
-		count_time(c, slot);
+		count_time(slot, ns);
 	if (++c->counts[slot] <= 1)
 		count_first(c, slot, c->proc_id);
 	if (failed(ret))
 		count_error(c, slot, -ret, c->proc_id);
+	roles = call_role(slot);
+	if (roles)
+		call_share(c, roles, slot, ret, ns, regs);
 	return 0;
 }
 
@@ -302,9 +339,9 @@ SEC_TP("sys_exit")
 int BPF_PROG(syscalls_exit, struct pt_regs *regs, long ret)
 {
 #ifdef TASK_HASH
-	return count_call(BPF_CORE_READ(regs, orig_ax), ret);
+	return count_call(BPF_CORE_READ(regs, orig_ax), ret, regs);
 #else
-	return count_call(regs->orig_ax, ret);
+	return count_call(regs->orig_ax, ret, regs);
 #endif
 }
 
@@ -318,15 +355,18 @@ struct sys_exit_ctx {
 SEC("tracepoint/raw_syscalls/sys_exit")
 int syscalls_exit_tp(struct sys_exit_ctx *ctx)
 {
-	return count_call(ctx->id, ctx->ret);
+	return count_call(ctx->id, ctx->ret, NULL);
 }
 
-static __always_inline int note_enter(void)
+static __always_inline int note_enter(__u64 nr)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct syscalls_thread *c = record_of(task);
+	struct syscalls_thread *c;
 	struct target *t;
 
+	if (!syscalls_cfg.latency && !(call_role(call_slot(nr)) & syscalls_cfg.timed))
+		return 0;
+	c = record_of(task);
 	if (!c && task_map_any(task)) {
 		t = target_of(task);
 		if (t && !(t->flags & TARGET_PREEXEC))
@@ -338,15 +378,21 @@ static __always_inline int note_enter(void)
 }
 
 SEC_TP("sys_enter")
-int BPF_PROG(syscalls_enter)
+int BPF_PROG(syscalls_enter, struct pt_regs *regs, long nr)
 {
-	return note_enter();
+	return note_enter(nr);
 }
 
+/* raw_syscalls/sys_enter/format */
+struct sys_enter_ctx {
+	__u64 common;
+	__s64 id;
+};
+
 SEC("tracepoint/raw_syscalls/sys_enter")
-int syscalls_enter_tp(void *ctx)
+int syscalls_enter_tp(struct sys_enter_ctx *ctx)
 {
-	return note_enter();
+	return note_enter(ctx->id);
 }
 
 /* exec has set orig_ax to execve; only the name made for a descriptor tells execveat. */

@@ -10,14 +10,12 @@
 
 #include "analysis.h"
 #include "err.h"
+#include "roles.h"
 #include "session.h"
 #include "store.h"
 #include "sum.h"
 #include "syscalls_shape.h"
 #include "table.h"
-
-extern const unsigned char syscalls_bpf_start[], syscalls_bpf_end[];
-extern const unsigned char syscalls_hash_bpf_start[], syscalls_hash_bpf_end[];
 
 #define HOOKS "syscalls_exit", "syscalls_end"
 #define HOOKS_TP "syscalls_exit_tp", "syscalls_end_tp"
@@ -47,7 +45,15 @@ struct syscalls_data {
 
 static bool wants_latency(const struct probe *p)
 {
-	return p->session && p->session->options->syscall_latency;
+	return p->session->options->syscall_latency;
+}
+
+/* The probes that see calls through ours. */
+static uint32_t roles(const struct session *s)
+{
+	return (session_wants(s, "io") ? ROLE_IO : 0) |
+	       (session_wants(s, "network") ? ROLE_NETWORK : 0) |
+	       (session_wants(s, "locks") ? ROLE_LOCKS : 0);
 }
 
 static int syscalls_configure(struct probe *p, struct bpf_object *obj)
@@ -55,17 +61,23 @@ static int syscalls_configure(struct probe *p, struct bpf_object *obj)
 	static const char *const enter[] = { "syscalls_enter", "syscalls_enter_tp" };
 	struct bpf_map *cfg = bpf_object__find_map_by_name(obj, ".rodata.syscalls");
 	struct bpf_map *times = bpf_object__find_map_by_name(obj, "syscalls_times");
-	uint32_t latency = wants_latency(p);
+	struct {
+		uint32_t latency, roles, timed;
+	} value = { wants_latency(p), roles(p->session), 0 };
 	int err;
 
 	if (!cfg || !times)
 		return err_set(-ENOENT, "the object of syscalls lacks a map");
-	err = bpf_map__set_initial_value(cfg, &latency, sizeof(latency));
-	if (!err && !latency)
+	if (value.latency)
+		value.timed = value.roles;
+	else if (p->session->options->io_latency)
+		value.timed = value.roles & ROLE_IO;
+	err = bpf_map__set_initial_value(cfg, &value, sizeof(value));
+	if (!err && !value.latency)
 		err = bpf_map__set_max_entries(times, 1);
 	if (err)
 		return err_set(err, "cannot configure syscalls");
-	for (int i = 0; i < 2 && !latency; i++)
+	for (int i = 0; i < 2 && !value.latency && !value.timed; i++)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, enter[i]), false);
 	return 0;
 }
@@ -298,8 +310,6 @@ const struct probe_class syscalls_probe = {
 	.tick_shape = syscalls_tick_shape,
 	.reported = syscalls_reported,
 	.sources = syscalls_sources,
-	.image = { syscalls_bpf_start, syscalls_bpf_end },
-	.image_hash = { syscalls_hash_bpf_start, syscalls_hash_bpf_end },
 	.configure = syscalls_configure,
 	.start = syscalls_start,
 	.event = syscalls_event,

@@ -63,7 +63,8 @@ struct syscalls_thread {
 	__u8 shown;    /* the iterator has shown it to user space */
 	__u8 execveat; /* the exec that is about to return came by execveat */
 	__u16 pad;
-	__u32 proc_id, thread_id; /* the target's, so that a call needs no second lookup */
+	/* the target's, so that a call needs no second lookup */
+	__u32 proc_id, thread_id, slot, tid;
 	__u32 counts[CALL_SLOTS];
 	struct call_error errors[CALL_ERRORS];
 	__u16 used[CALLS_USED]; /* slots, in order of first use */
@@ -129,7 +130,7 @@ struct call_time {
 
 _Static_assert(sizeof(struct call_error) == 8, "struct call_error has holes");
 _Static_assert(sizeof(struct syscalls_thread) ==
-		       24 + 4 * CALL_SLOTS + 8 * CALL_ERRORS + 2 * CALLS_USED,
+		       32 + 4 * CALL_SLOTS + 8 * CALL_ERRORS + 2 * CALLS_USED,
 	       "struct syscalls_thread has holes");
 _Static_assert(sizeof(struct syscalls_thread) <= 2048 - 72, "a record takes two slabs");
 _Static_assert(sizeof(struct syscalls_final_short) == 56 + 8 + 8 * (CALLS_USED + CALL_ERRORS_SHORT),

@@ -6,9 +6,12 @@
  */
 #include "kernel_btf.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static long long variable_offset(const struct btf *btf, const struct btf_type *section,
 				 const char *name)
@@ -128,6 +131,40 @@ static const struct facts *kernel_facts(void)
 	take_tracepoints(btf);
 	btf__free(btf); /* some megabytes, which loading the objects will want */
 	return &facts;
+}
+
+bool kernel_btf_has_function(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return has;
+}
+
+/* A trampoline to a function that every kernel has; what it says is what any other will. */
+bool kernel_btf_can_fentry(void)
+{
+	static int answer = -1;
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K }, /* r0 = 0 */
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int prog, link;
+
+	if (answer >= 0)
+		return answer;
+	answer = 0;
+	opts.attach_btf_id = (__u32)libbpf_find_vmlinux_btf_id("vfs_fsync", BPF_TRACE_FENTRY);
+	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "dwell_try", "GPL", nothing, 2, &opts);
+	link = prog < 0 ? -1 : bpf_raw_tracepoint_open(NULL, prog);
+	answer = link >= 0;
+	if (link >= 0)
+		close(link);
+	if (prog >= 0)
+		close(prog);
+	return answer;
 }
 
 long long kernel_btf_preempt_delta(void)

@@ -11,6 +11,10 @@ long long kernel_btf_preempt_delta(void);
 bool kernel_btf_has_rdonly_cast(void);
 /* Does it keep interrupts' or the host's time out of a thread's (rq->clock_task)? */
 bool kernel_btf_has_stolen(void);
+/* Has the kernel a function of that name, to which fentry could attach? */
+bool kernel_btf_has_function(const char *name);
+/* Does it let us attach fentry programs at all? Tried once. */
+bool kernel_btf_can_fentry(void);
 /* Has the kernel a tracepoint of that name, for a tp_btf program? */
 bool kernel_btf_has_tracepoint(const char *name);
 

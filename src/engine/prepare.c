@@ -12,6 +12,7 @@
 #include "err.h"
 #include "kernel_btf.h"
 #include "session.h"
+#include "source.h"
 
 uint32_t probe_limit(const struct probe *p, const char *name, uint32_t entries)
 {
@@ -41,38 +42,23 @@ static uint32_t ring_size(uint32_t want)
 	return size;
 }
 
-static bool has_map(const struct probe_class *class, const char *name)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = class->name);
-	struct bpf_object *obj;
-	bool has;
-
-	obj = bpf_object__open_mem(class->image.start,
-				   (size_t)(class->image.end - class->image.start), &opts);
-	if (libbpf_get_error(obj))
-		return false;
-	has = bpf_object__find_map_by_name(obj, name);
-	bpf_object__close(obj);
-	return has;
-}
-
 int prepare_check(const struct options *o)
 {
-	for (size_t i = 0; i < o->nlimits; i++) {
-		bool known = has_map(&target_class, o->limits[i].name);
+	struct bpf_object *obj = o->nlimits ? source_open(false) : NULL;
+	int err = 0;
 
-		for (const struct probe_class *const *c = probe_classes; *c && !known; c++)
-			known = has_map(*c, o->limits[i].name);
-		if (!known)
-			return err_set(-EINVAL, "--limit: no table is called '%s'",
-				       o->limits[i].name);
-	}
-	return 0;
+	if (o->nlimits && !obj)
+		return err_set(-errno, "cannot open the BPF object");
+	for (size_t i = 0; i < o->nlimits && !err; i++)
+		if (!bpf_object__find_map_by_name(obj, o->limits[i].name))
+			err = err_set(-EINVAL, "--limit: no table is called '%s'",
+				      o->limits[i].name);
+	bpf_object__close(obj);
+	return err;
 }
 
-static int set_limits(struct probe *p, struct bpf_object *obj)
+static int set_limits(const struct options *o, struct bpf_object *obj)
 {
-	const struct options *o = p->session->options;
 
 	for (size_t i = 0; i < o->nlimits; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(obj, o->limits[i].name);
@@ -90,29 +76,34 @@ static int set_limits(struct probe *p, struct bpf_object *obj)
 	return 0;
 }
 
-int prepare_object(struct probe *p, struct bpf_object *obj, void *ctx)
+static int set_constant(struct bpf_object *obj, const char *section, const void *value, size_t size)
 {
-	const struct session *s = ctx;
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.cfg");
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, section);
+	int err = map ? bpf_map__set_initial_value(map, value, size) : -ENOENT;
+
+	return err ? err_set(err, "cannot set the constants '%s'", section) : 0;
+}
+
+int prepare_object(struct bpf_object *obj, void *ctx)
+{
+	struct session *s = ctx;
 	struct bpf_cfg cfg = {
 		.exclude_children = s->options->exclude_children,
 		.all = s->options->all,
 		.self_tgid = (uint32_t)getpid(),
+		.sample_interval = s->options->sample_interval,
 	};
-	struct bpf_map *kread = bpf_object__find_map_by_name(obj, ".rodata.kread");
 	uint32_t cast = kernel_btf_has_rdonly_cast();
 	struct stat st;
-	int err = 0;
+	int err;
 
-	if (map) {
-		if (stat("/proc/self/ns/pid", &st))
-			return err_set(-errno, "cannot read '/proc/self/ns/pid'");
-		cfg.pidns_inum = st.st_ino;
-		err = bpf_map__set_initial_value(map, &cfg, sizeof(cfg));
-	}
-	if (!err && kread)
-		err = bpf_map__set_initial_value(kread, &cast, sizeof(cast));
-	if (err)
-		return err_set(err, "cannot set the constants of '%s'", p->class->name);
-	return p->session ? set_limits(p, obj) : 0;
+	if (stat("/proc/self/ns/pid", &st))
+		return err_set(-errno, "cannot read '/proc/self/ns/pid'");
+	cfg.pidns_inum = st.st_ino;
+	err = set_constant(obj, ".rodata.cfg", &cfg, sizeof(cfg));
+	if (!err)
+		err = set_constant(obj, ".rodata.kread", &cast, sizeof(cast));
+	if (!err)
+		err = set_limits(s->options, obj);
+	return err ? err : slots_configure(s, obj);
 }

@@ -9,6 +9,6 @@
 /* -EINVAL, with err set, when --limit names a table that no object has. */
 int prepare_check(const struct options *o);
 /* ctx: the struct session. */
-int prepare_object(struct probe *p, struct bpf_object *obj, void *ctx);
+int prepare_object(struct bpf_object *obj, void *ctx);
 
 #endif

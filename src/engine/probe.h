@@ -16,11 +16,13 @@
 #include "record.h"
 #include "report.h"
 #include "shape.h"
+#include "slots.h"
 
 struct session;
 struct probe;
+struct text_lines;
 
-#define SOURCE_PROGS 8
+#define SOURCE_PROGS 24
 
 /*
  * One way to attach. All of progs must attach, else the next source is tried; of
@@ -33,8 +35,9 @@ struct source {
 	bool hash; /* the object built with -DTASK_HASH: state by task pointer */
 };
 
-struct bpf_image { /* an embedded BPF object file */
-	const unsigned char *start, *end;
+struct hist_class {      /* histograms of the tree (HIST_MAP) */
+	const char *map; /* NULL: the probe has none */
+	unsigned n;
 };
 
 struct probe_class {
@@ -44,7 +47,9 @@ struct probe_class {
 	const struct shape *tick_shape; /* of tree.probes.NAME, at every tick; NULL: shape */
 	bool (*reported)(const struct report *r); /* whether r holds this probe's part */
 	const struct source *sources;             /* best first, ended by a NULL name */
-	struct bpf_image image, image_hash;
+	struct slot_class slots;                  /* figures by process */
+	struct hist_class hists;
+	bool opt_in; /* not on unless --probes names it */
 	/* Before load: size maps, set constants. 0 or -errno. */
 	int (*configure)(struct probe *p, struct bpf_object *obj);
 	/* After attach: look up maps, make user-side tables. */
@@ -53,6 +58,8 @@ struct probe_class {
 	bool (*event)(struct probe *p, const struct event_head *head, size_t size);
 	/* Reads what is live, fills this probe's part of the report. */
 	int (*snapshot)(struct probe *p, struct report *r);
+	/* Two or three lines for the summary screen; none when it saw nothing. */
+	void (*text)(const struct report *r, struct text_lines *t);
 	void (*free)(struct probe *p);
 };
 
@@ -60,6 +67,8 @@ struct probe {
 	const struct probe_class *class;
 	struct session *session;
 	struct bpf_object *obj; /* NULL: no source attached */
+	bool obj_shared;        /* obj is the session's, not the probe's own */
+	const char *forced;     /* only this source, --source; NULL: any */
 	const struct source *source;
 	struct bpf_link *links[2 * SOURCE_PROGS];
 	size_t nlinks;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The session: shared maps, probes in order, the ring, the tree. See session.h.
+ * The session while it runs: the ring, the tree, the report. How it opens: open.c.
  * Limits: one ring of 4 MiB (--limit events=BYTES), TREE_MAX dead processes by name.
  */
 #include "session.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +16,8 @@
 #include <unistd.h>
 
 #include "err.h"
-#include "prepare.h"
 #include "source.h"
 #include "trust.h"
-
-extern const unsigned char target_bpf_start[], target_bpf_end[];
-extern const unsigned char target_hash_bpf_start[], target_hash_bpf_end[];
 
 static const struct source target_sources[] = {
 	{ "tp_btf", { "target_newtask", "target_exec", "target_exit" }, { NULL }, false },
@@ -37,8 +32,6 @@ const struct probe_class target_class = {
 	.name = "target",
 	.summary = "which threads belong to the target",
 	.sources = target_sources,
-	.image = { target_bpf_start, target_bpf_end },
-	.image_hash = { target_hash_bpf_start, target_hash_bpf_end },
 };
 
 #define SETTLE_NS 10000000
@@ -49,67 +42,6 @@ uint64_t session_clock(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-/* ---- opening ---- */
-
-static const char *forced_source(const struct session *s, const char *probe)
-{
-	for (size_t i = 0; i < s->options->nforced; i++)
-		if (!strcmp(s->options->forced[i].probe, probe))
-			return s->options->forced[i].source;
-	return NULL;
-}
-
-/*
- * The ledger reads other tasks than the current one, so its source decides the key of all
- * task state: a forced one that is keyed by pointer takes the target object with it.
- */
-static const char *target_force(const struct session *s)
-{
-	const char *f = forced_source(s, "target");
-
-	if (f)
-		return f;
-	for (const struct probe_class *const *c = probe_classes; *c; c++) {
-		const char *name = forced_source(s, (*c)->name);
-		bool plain = false, hash = false;
-
-		for (const struct source *src = (*c)->sources; name && src->name; src++)
-			if (!strcmp(src->name, name))
-				*(src->hash ? &hash : &plain) = true;
-		if (hash && !plain)
-			return "raw_tp";
-	}
-	return NULL;
-}
-
-static void share(struct source_env *env, struct session *s)
-{
-	static const char *const names[SHARED_MAPS] = { "targets", "events", "counters",
-							"control" };
-
-	for (int i = 0; i < SHARED_MAPS; i++) {
-		env->shared[i].name = names[i];
-		env->shared[i].fd = probe_map_fd(&s->target, names[i]);
-	}
-}
-
-static bool probe_wanted(const struct session *s, const char *name)
-{
-	const char *at = s->options->probes;
-	size_t len = strlen(name);
-
-	if (!at || !strcmp(name, "ledger")) /* the others read its results */
-		return true;
-	while (*at) {
-		size_t n = strcspn(at, ",");
-
-		if (n == len && !strncmp(at, name, len))
-			return true;
-		at += n + (at[n] == ',');
-	}
-	return false;
 }
 
 void session_note(struct session *s, const char *fmt, ...)
@@ -123,51 +55,7 @@ void session_note(struct session *s, const char *fmt, ...)
 	va_end(ap);
 }
 
-static int open_probe(struct session *s, const struct probe_class *class, struct source_env *env)
-{
-	struct probe *p = &s->probes[s->nprobes++];
-	bool asked;
-	int err;
-
-	p->class = class;
-	p->session = s;
-	env->forced = forced_source(s, class->name);
-	err = source_attach(p, env);
-	if (!err && class->start)
-		err = class->start(p);
-	if (!err)
-		return 0;
-	asked = env->forced || s->options->probes;
-	source_detach(p);
-	if (asked)
-		return err_set(err, "probe '%s': no source attaches%s%s", class->name,
-			       env->forced ? ", asked for was " : "",
-			       env->forced ? env->forced : "");
-	session_note(s, "probe %s is absent: no source attaches (%s)", class->name, strerror(-err));
-	return 0;
-}
-
-static int open_probes(struct session *s, struct source_env *env)
-{
-	size_t n = 0;
-	int err;
-
-	for (const struct probe_class *const *c = probe_classes; *c; c++)
-		n++;
-	s->probes = calloc(n, sizeof(*s->probes));
-	if (!s->probes)
-		return err_set(-ENOMEM, "no memory");
-	for (const struct probe_class *const *c = probe_classes; *c; c++) {
-		if (!probe_wanted(s, (*c)->name))
-			continue;
-		err = open_probe(s, *c, env);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int on_event(void *ctx, void *data, size_t size)
+int session_event(void *ctx, void *data, size_t size)
 {
 	struct session *s = ctx;
 	const struct event_head *head = data;
@@ -192,88 +80,6 @@ static int on_event(void *ctx, void *data, size_t size)
 	return 0;
 }
 
-static void *map_shared(struct session *s, const char *name, size_t size)
-{
-	void *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       probe_map_fd(&s->target, name), 0);
-
-	return m == MAP_FAILED ? NULL : m;
-}
-
-static int open_target(struct session *s, struct source_env *env)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int err;
-
-	s->target.class = &target_class;
-	s->target.session = s;
-	env->forced = target_force(s);
-	env->any_key = true;
-	err = source_attach(&s->target, env);
-	if (err)
-		return err;
-	s->hash = s->target.source->hash;
-	s->control = map_shared(s, "control", page);
-	s->counters = map_shared(s, "counters", page);
-	if (!s->control || !s->counters)
-		return err_set(-errno, "cannot map the control block");
-	s->ring = ring_buffer__new(probe_map_fd(&s->target, "events"), on_event, s, NULL);
-	return s->ring ? 0 : err_set(-errno, "cannot open the event ring");
-}
-
-static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
-	__attribute__((format(printf, 2, 0)));
-
-static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	char *text;
-
-	if (log_level < LOG_DEBUG || level == LIBBPF_DEBUG || vasprintf(&text, fmt, ap) < 0)
-		return 0;
-	/* the verifier's log is one message of many lines, the last of which say what is wrong */
-	fprintf(stderr, "dwell: %s", text);
-	free(text);
-	return 0;
-}
-
-int session_open(struct session **out, const struct options *options, bool attach)
-{
-	struct session *s = calloc(1, sizeof(*s));
-	struct source_env env = { .prepare = prepare_object, .seed = attach };
-	int err;
-
-	if (!s)
-		return err_set(-ENOMEM, "no memory");
-	libbpf_set_print(quiet_libbpf);
-	/* each object parses the kernel's BTF: let the second reuse the first one's pages */
-	mallopt(M_MMAP_THRESHOLD, 64 << 20);
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
-	s->options = options;
-	s->attach = attach;
-	s->begin_ns = s->start_ns = session_clock();
-	env.ctx = s;
-	err = prepare_check(options);
-	if (!err)
-		err = open_target(s, &env);
-	if (err) {
-		if (!*err_text())
-			err_set(err, "BPF programs cannot be attached");
-		session_close(s);
-		return err;
-	}
-	env.any_key = false;
-	env.hash = s->hash;
-	share(&env, s);
-	err = open_probes(s, &env);
-	malloc_trim(0);
-	if (err) {
-		session_close(s);
-		return err;
-	}
-	*out = s;
-	return 0;
-}
-
 void session_close(struct session *s)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -287,38 +93,17 @@ void session_close(struct session *s)
 		source_detach(&s->probes[i]);
 		free(s->probes[i].attempts);
 	}
+	slots_close(s);
 	ring_buffer__free(s->ring);
 	if (s->control)
 		munmap(s->control, page);
 	if (s->counters)
 		munmap(s->counters, page);
 	source_detach(&s->target);
+	bpf_object__close(s->shared);
 	free(s->target.attempts);
 	free(s->probes);
 	free(s);
-}
-
-int session_try_source(const struct probe_class *class, const struct source *source,
-		       struct source_attempt *attempt)
-{
-	static const struct options none;
-	const struct probe_class *of = class ? class : &target_class;
-	struct session s = { .options = &none };
-	const struct source one[] = { *source, { 0 } };
-	struct probe_class alone = *of;
-	struct probe p = { .class = &alone, .session = &s };
-	struct source_env env = { .prepare = prepare_object, .ctx = &s, .any_key = true };
-	int err;
-
-	libbpf_set_print(quiet_libbpf);
-	alone.sources = one;
-	err = source_attach(&p, &env);
-	*attempt = p.nattempts ? p.attempts[p.nattempts - 1]
-			       : (struct source_attempt){ .error = err, .what = "open" };
-	attempt->name = source->name;
-	source_detach(&p);
-	free(p.attempts);
-	return err;
 }
 
 /* ---- whom to follow ---- */
@@ -374,7 +159,8 @@ int session_seed(struct session *s, const pid_t *pids, size_t n)
 	uint64_t before = s->counters[COUNTER_THREADS_BORN];
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t pid = (uint32_t)pids[i], unknown = 0; /* its proc_id */
+		struct slot_owner unknown = { 0 };
+		uint32_t pid = (uint32_t)pids[i];
 
 		if (bpf_map_update_elem(fd, &pid, &unknown, BPF_NOEXIST) && errno != EEXIST)
 			return err_set(-errno, "cannot take in PID %d", pids[i]);
@@ -400,6 +186,7 @@ int session_fd(const struct session *s)
 void session_poll(struct session *s)
 {
 	ring_buffer__consume(s->ring);
+	slots_collect(s);
 	tree_trim(&s->tree);
 }
 
@@ -475,6 +262,8 @@ struct report *session_report(struct session *s, bool final)
 	r->threads_live = session_live_threads(s);
 	r->execs = s->counters[COUNTER_EXECS];
 	report_exit(s, r);
+	if (slots_read_usage(s))
+		session_note(s, "%s", err_text());
 	for (size_t i = 0; i < s->nprobes; i++) {
 		struct probe *p = &s->probes[i];
 

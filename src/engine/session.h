@@ -21,12 +21,16 @@ struct session {
 	struct probe target;  /* bpf/target.bpf.c: membership, not a probe of the user's */
 	struct probe *probes; /* the chosen ones, in probe_classes' order */
 	size_t nprobes;
+	struct bpf_object *shared;      /* of all probes that attached by their first source */
+	const struct probe_class *only; /* a trial of one probe; NULL: by the options */
 	bool hash;   /* task state keyed by pointer (raw_tp), for all objects alike */
 	bool attach; /* iterators that seed living threads are loaded */
 	struct ring_buffer *ring;
 	struct control *control; /* mapped */
 	uint64_t *counters;      /* mapped, COUNTER_MAX */
 	struct tree tree;
+	struct slots slots;
+	struct usage_slot usage; /* of the tree, engine/slots.c */
 	void (*on_exit)(void *ctx, const struct exit_event *event); /* may be NULL */
 	void *on_exit_ctx;
 	char notes[8][160]; /* what is missing, for the trust block */
@@ -42,6 +46,11 @@ struct session {
  */
 int session_open(struct session **out, const struct options *options, bool attach);
 void session_close(struct session *s);
+
+/* Whether the probe of that name is to run in this session. */
+bool session_wants(const struct session *s, const char *name);
+/* A record of the ring; ctx: the session. */
+int session_event(void *ctx, void *data, size_t size);
 
 /* The next child that this thread of ours forks is the root of the target. */
 void session_arm(struct session *s, pid_t launcher);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tries a probe's sources: open the embedded object, keep only the source's programs,
- * load, attach; on a failure drop it all and try the next. See source.h.
+ * Opens the embedded object, keeps only the programs of the sources that are tried, loads,
+ * attaches; on a failure drops it all. See source.h.
  */
 #include "source.h"
 
@@ -13,6 +13,9 @@
 
 #include "err.h"
 #include "kernel_btf.h"
+
+extern const unsigned char dwell_bpf_start[], dwell_bpf_end[];
+extern const unsigned char dwell_hash_bpf_start[], dwell_hash_bpf_end[];
 
 static struct source_attempt *note(struct probe *p, const char *source, const char *what, int error)
 {
@@ -48,19 +51,48 @@ static bool is_seed(const struct bpf_program *prog)
 	return len > 5 && !strcmp(name + len - 5, "_seed");
 }
 
+/* Programs are called PROBE_what. */
+static bool belongs(const struct probe *p, const struct bpf_program *prog)
+{
+	size_t len = strlen(p->class->name);
+	const char *name = bpf_program__name(prog);
+
+	return !strncmp(name, p->class->name, len) && name[len] == '_';
+}
+
 /*
- * A tp_btf program whose tracepoint the kernel lacks would fail the whole object, so an
- * optional one is loaded only when BTF knows its tracepoint.
+ * Whether the kernel has what the program hooks on; one that it lacks would fail the load of
+ * the whole object.
  */
-static bool tracepoint_known(struct probe *p, const struct source *src,
-			     const struct bpf_program *prog)
+static bool hook_known(const struct bpf_program *prog)
 {
 	const char *section = bpf_program__section_name(prog);
 
-	if (strncmp(section, "tp_btf/", 7) || kernel_btf_has_tracepoint(section + 7))
-		return true;
-	note(p, src->name, bpf_program__name(prog), -ENOENT);
-	return false;
+	if (!strncmp(section, "tp_btf/", 7))
+		return kernel_btf_has_tracepoint(section + 7);
+	if (!strncmp(section, "fentry/", 7))
+		return kernel_btf_can_fentry() && kernel_btf_has_function(section + 7);
+	if (!strncmp(section, "fexit/", 6))
+		return kernel_btf_can_fentry() && kernel_btf_has_function(section + 6);
+	return true;
+}
+
+static bool source_known(struct probe *p, const struct source *src, struct bpf_object *obj)
+{
+	for (int i = 0; i < SOURCE_PROGS && src->progs[i]; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, src->progs[i]);
+
+		if (prog && hook_known(prog))
+			continue;
+		note(p, src->name, src->progs[i], -ENOENT);
+		return false;
+	}
+	return true;
+}
+
+static bool source_fits(const struct probe *p, const struct source *src, bool hash)
+{
+	return src->hash == hash && (!p->forced || !strcmp(p->forced, src->name));
 }
 
 static void choose_programs(struct probe *p, const struct source *src, bool seed,
@@ -72,24 +104,56 @@ static void choose_programs(struct probe *p, const struct source *src, bool seed
 		const char *name = bpf_program__name(prog);
 		bool want = listed(src->progs, name);
 
-		if (is_iterator(prog))
+		if (!belongs(p, prog))
+			continue;
+		if (is_iterator(prog)) {
 			want = !is_seed(prog) || seed;
-		else if (!want && listed(src->optional, name))
-			want = tracepoint_known(p, src, prog);
+		} else if (!want && listed(src->optional, name)) {
+			want = hook_known(prog);
+			if (!want)
+				note(p, src->name, name, -ENOENT);
+		}
 		bpf_program__set_autoload(prog, want);
 	}
 }
 
-static int reuse_maps(struct bpf_object *obj, const struct source_env *env)
+static int choose_maps(struct bpf_object *obj, const struct source_env *env)
 {
-	for (int i = 0; i < SHARED_MAPS && env->shared[i].name; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(obj, env->shared[i].name);
-		int err = map ? bpf_map__reuse_fd(map, env->shared[i].fd) : 0;
+	struct bpf_map *map;
 
+	bpf_object__for_each_map(map, obj) {
+		const char *name = bpf_map__name(map);
+		int err = 0, fd;
+
+		if (strchr(name, '.')) /* constants: each object's own */
+			continue;
+		fd = env->map_made ? env->map_made(name, env->ctx) : -1;
+		if (fd >= 0)
+			err = bpf_map__reuse_fd(map, fd);
+		else if (env->map_wanted && !env->map_wanted(name, env->ctx))
+			err = bpf_map__set_autocreate(map, false);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+struct bpf_object *source_open(bool hash)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "dwell");
+	const unsigned char *start = hash ? dwell_hash_bpf_start : dwell_bpf_start;
+	const unsigned char *end = hash ? dwell_hash_bpf_end : dwell_bpf_end;
+	struct bpf_object *obj = bpf_object__open_mem(start, (size_t)(end - start), &opts);
+	struct bpf_program *prog;
+	int err = libbpf_get_error(obj);
+
+	if (err) {
+		errno = -err;
+		return NULL;
+	}
+	bpf_object__for_each_program(prog, obj)
+		bpf_program__set_autoload(prog, false);
+	return obj;
 }
 
 static int attach_one(struct probe *p, const struct source *src, struct bpf_program *prog,
@@ -124,48 +188,105 @@ static int attach_list(struct probe *p, const struct source *src, const char *co
 	return 0;
 }
 
-static int open_object(struct probe *p, const struct source *src, const struct source_env *env)
+static int attach_programs(struct probe *p)
 {
-	const struct bpf_image *image = src->hash ? &p->class->image_hash : &p->class->image;
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = p->class->name);
+	int err = attach_list(p, p->source, p->source->progs, true);
+
+	if (!err)
+		err = attach_list(p, p->source, p->source->optional, false);
+	if (!err)
+		note(p, p->source->name, "attach", 0);
+	return err;
+}
+
+/* Constants and sizes, of all and of each probe that has a source. */
+static int configure(struct probe *const *probes, size_t n, const struct source_env *env,
+		     struct bpf_object *obj)
+{
+	int err = choose_maps(obj, env);
+
+	if (!err && env->prepare)
+		err = env->prepare(obj, env->ctx);
+	for (size_t i = 0; i < n && !err; i++)
+		if (probes[i]->source && probes[i]->class->configure)
+			err = probes[i]->class->configure(probes[i], obj);
+	return err;
+}
+
+/* ---- all at once ---- */
+
+static void choose_source(struct probe *p, const struct source_env *env, struct bpf_object *obj)
+{
+	p->source = NULL;
+	for (const struct source *src = p->class->sources; src->name && !p->source; src++)
+		if (source_fits(p, src, env->hash) && source_known(p, src, obj))
+			p->source = src;
+	if (p->source)
+		choose_programs(p, p->source, env->seed, obj);
+}
+
+int source_attach_together(struct probe *const *probes, size_t n, const struct source_env *env,
+			   struct bpf_object **out)
+{
+	struct bpf_object *obj = source_open(env->hash);
 	int err;
 
-	p->obj = bpf_object__open_mem(image->start, image->end - image->start, &opts);
-	err = libbpf_get_error(p->obj);
+	if (!obj)
+		return err_set(-errno, "cannot open the BPF object");
+	for (size_t i = 0; i < n; i++)
+		choose_source(probes[i], env, obj);
+	err = configure(probes, n, env, obj);
+	if (!err)
+		err = bpf_object__load(obj);
+	for (size_t i = 0; i < n && !err; i++) {
+		struct probe *p = probes[i];
+
+		if (!p->source)
+			continue;
+		p->obj = obj;
+		p->obj_shared = true;
+		if (attach_programs(p))
+			source_detach(p);
+	}
 	if (err) {
-		p->obj = NULL;
+		bpf_object__close(obj);
+		for (size_t i = 0; i < n; i++) {
+			probes[i]->source = NULL;
+			probes[i]->nattempts = 0; /* each is tried again alone */
+		}
 		return err;
 	}
-	choose_programs(p, src, env->seed, p->obj);
-	err = env->prepare ? env->prepare(p, p->obj, env->ctx) : 0;
-	if (!err && p->class->configure)
-		err = p->class->configure(p, p->obj);
-	return err ? err : reuse_maps(p->obj, env);
+	*out = obj;
+	return 0;
 }
+
+/* ---- one alone ---- */
 
 static int try_source(struct probe *p, const struct source *src, const struct source_env *env)
 {
-	int err = open_object(p, src, env);
+	int err;
 
-	if (err) {
-		note(p, src->name, "open", err);
-		goto out;
-	}
-	err = bpf_object__load(p->obj);
-	if (err) {
-		note(p, src->name, "load", err);
-		goto out;
+	p->obj = source_open(src->hash);
+	if (!p->obj)
+		return -errno;
+	if (!source_known(p, src, p->obj)) {
+		source_detach(p);
+		return -ENOENT;
 	}
 	p->source = src;
-	err = attach_list(p, src, src->progs, true);
-	if (!err)
-		err = attach_list(p, src, src->optional, false);
+	choose_programs(p, src, env->seed, p->obj);
+	err = configure(&p, 1, env, p->obj);
+	if (err)
+		note(p, src->name, "open", err);
 	if (!err) {
-		note(p, src->name, "attach", 0);
-		return 0;
+		err = bpf_object__load(p->obj);
+		if (err)
+			note(p, src->name, "load", err);
 	}
-out:
-	source_detach(p);
+	if (!err)
+		err = attach_programs(p);
+	if (err)
+		source_detach(p);
 	return err;
 }
 
@@ -174,9 +295,7 @@ int source_attach(struct probe *p, const struct source_env *env)
 	int err = -ENOENT;
 
 	for (const struct source *src = p->class->sources; src->name; src++) {
-		if (env->forced && strcmp(env->forced, src->name))
-			continue;
-		if (!env->any_key && src->hash != env->hash)
+		if (!source_fits(p, src, env->any_key ? src->hash : env->hash))
 			continue;
 		err = try_source(p, src, env);
 		if (!err)
@@ -191,7 +310,9 @@ void source_detach(struct probe *p)
 	for (size_t i = 0; i < p->nlinks; i++)
 		bpf_link__destroy(p->links[i]);
 	p->nlinks = 0;
-	bpf_object__close(p->obj);
+	if (!p->obj_shared)
+		bpf_object__close(p->obj);
 	p->obj = NULL;
+	p->obj_shared = false;
 	p->source = NULL;
 }

@@ -2,28 +2,39 @@
 /*
  * The source mechanism: a probe's ways to attach are tried from best to worst, and only a
  * real attach is believed. Every failure is kept with its errno in probe->attempts.
+ *
+ * All kernel code is one object (bpf/dwell.bpf.c), built twice: state by task storage, or by
+ * task address. Normally it is loaded once, with the programs of every probe's first source;
+ * when that does not go, each probe loads it for itself, with its own programs and the maps
+ * that are there already.
  */
 #ifndef DWELL_SOURCE_H
 #define DWELL_SOURCE_H
 
 #include "probe.h"
 
-#define SHARED_MAPS 4
-
 struct source_env {
-	const char *forced; /* only this source; NULL: any */
-	bool hash;          /* state is keyed by task pointer: take such sources only */
-	bool any_key;       /* the first probe decides: both kinds will do */
-	bool seed;          /* load the *_seed iterators too */
-	struct {
-		const char *name;
-		int fd;
-	} shared[SHARED_MAPS]; /* maps to reuse */
+	bool hash;    /* state is keyed by task pointer: take such sources only */
+	bool any_key; /* the first probe decides: both kinds will do */
+	bool seed;    /* load the *_seed iterators too */
 	/* sets constants and map sizes that every object has */
-	int (*prepare)(struct probe *p, struct bpf_object *obj, void *ctx);
+	int (*prepare)(struct bpf_object *obj, void *ctx);
+	/* whether a map of that name is to be made */
+	bool (*map_wanted)(const char *name, void *ctx);
+	/* the descriptor of a map that is there already; below 0: not yet */
+	int (*map_made)(const char *name, void *ctx);
 	void *ctx;
 };
 
+/* The embedded object, opened; NULL and errno when it cannot be. */
+struct bpf_object *source_open(bool hash);
+/*
+ * Loads one object for all n probes, each by its first source that the kernel may have, and
+ * attaches them; then probes[i]->obj is *obj, or NULL when that one did not attach. Not 0:
+ * the object could not be loaded, and nothing is attached.
+ */
+int source_attach_together(struct probe *const *probes, size_t n, const struct source_env *env,
+			   struct bpf_object **obj);
 /* Attaches p by the first source that works. 0, or the last errno when none did. */
 int source_attach(struct probe *p, const struct source_env *env);
 /* Detaches and unloads; fine on a probe that never attached. */

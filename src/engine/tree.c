@@ -26,6 +26,7 @@ struct process *tree_process(struct tree *t, const struct target *who)
 	p->pid = who->pid;
 	p->start_ns = who->proc_start_ns;
 	p->root_flags = who->flags;
+	p->slot = who->slot;
 	HASH_ADD(hh, t->processes, proc_id, sizeof(p->proc_id), p);
 	if ((who->flags & TARGET_ROOT) && !t->root_proc_id)
 		t->root_proc_id = p->proc_id;
@@ -65,14 +66,21 @@ void tree_exit(struct tree *t, const struct exit_event *e)
 		p->exited = true;
 }
 
+static void die(struct tree *t, struct process *p)
+{
+	p->dead = true;
+	t->dead++;
+	if (t->on_dead)
+		t->on_dead(t->on_dead_ctx, p);
+}
+
 bool tree_thread_ended(struct tree *t, struct process *p, uint64_t now_ns)
 {
 	p->threads_ended++;
 	p->end_ns = now_ns;
 	if (!p->exited || p->threads_ended < p->threads_born || p->dead)
 		return false;
-	p->dead = true;
-	t->dead++;
+	die(t, p);
 	return true;
 }
 
@@ -82,8 +90,7 @@ bool tree_presume_dead(struct tree *t, struct process *p, uint64_t now_ns)
 		return false;
 	if (!p->end_ns)
 		p->end_ns = now_ns;
-	p->dead = true;
-	t->dead++;
+	die(t, p);
 	return true;
 }
 
@@ -92,6 +99,7 @@ static void process_free(struct tree *t, struct process *p)
 	HASH_DEL(t->processes, p);
 	if (p->free_ledger)
 		p->free_ledger(p->ledger);
+	free(p->figures);
 	free(p);
 }
 
@@ -114,7 +122,7 @@ void tree_trim(struct tree *t)
 	if (!dead)
 		return;
 	HASH_ITER(hh, t->processes, p, next)
-		if (p->dead && n < t->dead)
+		if (p->dead && (p->collected || !t->on_dead) && n < t->dead)
 			dead[n++] = p;
 	qsort(dead, n, sizeof(*dead), by_lifetime);
 	drop = n > TREE_MAX ? n - TREE_MAX : 0;

@@ -14,6 +14,7 @@
 #include <uthash.h>
 
 #include "record.h"
+#include "slot.h"
 
 #define TREE_MAX 1024
 
@@ -28,8 +29,13 @@ struct process {
 	uint64_t start_ns, end_ns;
 	uint32_t threads_born, threads_ended;
 	uint32_t root_flags; /* enum target_flag */
-	uint32_t absent;     /* reports in a row that found no living thread of it */
-	void *ledger;        /* the ledger's own, see ledger.c */
+	uint32_t slot;       /* bpf/slot.h */
+	bool collected;      /* its figures have been taken out of the slot */
+	uint64_t *figures;   /* these, and what follows: engine/slots.c */
+	struct usage_slot usage;
+	struct process *retired; /* the next of those that have ended */
+	uint32_t absent;         /* reports in a row that found no living thread of it */
+	void *ledger;            /* the ledger's own, see ledger.c */
 	void (*free_ledger)(void *);
 	UT_hash_handle hh;
 };
@@ -39,6 +45,8 @@ struct tree {
 	size_t dead;               /* rows kept of dead ones */
 	uint64_t cut;              /* rows forgotten */
 	uint32_t root_proc_id;     /* of the command; 0 before its birth was told */
+	void (*on_dead)(void *ctx, struct process *p); /* its last thread is gone */
+	void *on_dead_ctx;
 };
 
 /* The process that `who` belongs to, made when its birth was not told. Never NULL. */

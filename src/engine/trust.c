@@ -41,6 +41,8 @@ static const struct loss folds[] = {
 	{ COUNTER_LOST_NAME, "objects_unnamed", "name table full: an object is shown by number" },
 	{ COUNTER_OTHER_WAKER, "wakers_in_other",
 	  "waker table full: times stand in the row other" },
+	{ COUNTER_SHARED_SLOT, "processes_without_figures",
+	  "no slot left: what a process did stands in the tree's figures only" },
 	{ COUNTER_UNSEEN_ARRIVAL, "unseen_arrivals",
 	  "the kernel told no switch to a thread: when it came is read from its sched_info" },
 	{ COUNTER_UNSEEN_WAKE, "unseen_wakes",
@@ -52,16 +54,29 @@ static const struct loss folds[] = {
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+/* The objects of a session: the one that is shared, and those of probes that load their own. */
+static struct bpf_object *object_at(const struct session *s, size_t i)
+{
+	const struct probe *p;
+
+	if (!i)
+		return s->shared;
+	p = i == 1 ? &s->target : &s->probes[i - 2];
+	return p->obj_shared ? NULL : p->obj;
+}
+
+#define OBJECTS(s) ((s)->nprobes + 2)
+
 static void visit_programs(struct session *s, void (*visit)(struct bpf_prog_info *, void *),
 			   void *ctx)
 {
-	for (size_t i = 0; i <= s->nprobes; i++) {
-		struct probe *p = i < s->nprobes ? &s->probes[i] : &s->target;
+	for (size_t i = 0; i < OBJECTS(s); i++) {
+		struct bpf_object *obj = object_at(s, i);
 		struct bpf_program *prog;
 
-		if (!p->obj)
+		if (!obj)
 			continue;
-		bpf_object__for_each_program(prog, p->obj) {
+		bpf_object__for_each_program(prog, obj) {
 			struct bpf_prog_info info = { 0 };
 			uint32_t len = sizeof(info);
 			int fd = bpf_program__fd(prog);
@@ -140,13 +155,13 @@ static uint64_t map_bytes(struct session *s)
 {
 	uint64_t total = 0;
 
-	for (size_t i = 0; i <= s->nprobes; i++) {
-		struct probe *p = i < s->nprobes ? &s->probes[i] : &s->target;
+	for (size_t i = 0; i < OBJECTS(s); i++) {
+		struct bpf_object *obj = object_at(s, i);
 		struct bpf_map *map;
 
-		if (!p->obj)
+		if (!obj)
 			continue;
-		bpf_object__for_each_map(map, p->obj) {
+		bpf_object__for_each_map(map, obj) {
 			char path[64], line[128];
 			unsigned long long bytes;
 			FILE *f;

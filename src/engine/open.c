@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opens a session: which probes are wanted, by which source, in one object if that goes.
+ * See session.h and source.h.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "prepare.h"
+#include "session.h"
+#include "source.h"
+
+/* ---- what is wanted ---- */
+
+static bool listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && !strncmp(list, name, n))
+			return true;
+		list += n + (list[n] == ',');
+	}
+	return false;
+}
+
+static const struct probe_class *class_named(const char *name)
+{
+	for (const struct probe_class *const *c = probe_classes; *c; c++)
+		if (!strcmp((*c)->name, name))
+			return *c;
+	return NULL;
+}
+
+bool session_wants(const struct session *s, const char *name)
+{
+	static const char *const in_calls[] = { "io", "network", "locks" }; /* roles.h */
+	const struct probe_class *class = class_named(name);
+	const char *list = s->options->probes;
+
+	if (!class)
+		return false;
+	if (s->only)
+		return s->only == class;
+	if (!strcmp(name, "ledger")) /* the others read its results */
+		return true;
+	if (list ? listed(list, name) : !class->opt_in)
+		return true;
+	for (size_t i = 0; i < 3 && !strcmp(name, "syscalls"); i++)
+		if (session_wants(s, in_calls[i]))
+			return true;
+	return false;
+}
+
+static const char *forced_source(const struct session *s, const char *probe)
+{
+	for (size_t i = 0; i < s->options->nforced; i++)
+		if (!strcmp(s->options->forced[i].probe, probe))
+			return s->options->forced[i].source;
+	return NULL;
+}
+
+/*
+ * The ledger reads other tasks than the current one, so its source decides the key of all
+ * task state: a forced one that is keyed by pointer takes the target object with it.
+ */
+static const char *target_force(const struct session *s)
+{
+	const char *f = forced_source(s, "target");
+
+	if (f)
+		return f;
+	for (const struct probe_class *const *c = probe_classes; *c; c++) {
+		const char *name = forced_source(s, (*c)->name);
+		bool plain = false, hash = false;
+
+		for (const struct source *src = (*c)->sources; name && src->name; src++)
+			if (!strcmp(src->name, name))
+				*(src->hash ? &hash : &plain) = true;
+		if (hash && !plain)
+			return "raw_tp";
+	}
+	return NULL;
+}
+
+/* Maps are called PROBE_what; others are everybody's. */
+static bool map_wanted(const char *name, void *ctx)
+{
+	for (const struct probe_class *const *c = probe_classes; *c; c++) {
+		size_t len = strlen((*c)->name);
+
+		if (!strncmp(name, (*c)->name, len) && name[len] == '_')
+			return session_wants(ctx, (*c)->name);
+	}
+	return true;
+}
+
+static int map_in(const struct probe *p, const char *name)
+{
+	struct bpf_map *map = p->obj ? bpf_object__find_map_by_name(p->obj, name) : NULL;
+
+	return map ? bpf_map__fd(map) : -1;
+}
+
+static int map_made(const char *name, void *ctx)
+{
+	const struct session *s = ctx;
+	int fd = map_in(&s->target, name);
+
+	for (size_t i = 0; i < s->nprobes && fd < 0; i++)
+		fd = map_in(&s->probes[i], name);
+	return fd;
+}
+
+/* ---- attaching ---- */
+
+static int make_probes(struct session *s)
+{
+	size_t n = 0;
+
+	for (const struct probe_class *const *c = probe_classes; *c; c++)
+		n++;
+	s->probes = calloc(n, sizeof(*s->probes));
+	if (!s->probes)
+		return err_set(-ENOMEM, "no memory");
+	s->target.class = &target_class;
+	s->target.session = s;
+	s->target.forced = target_force(s);
+	for (const struct probe_class *const *c = probe_classes; *c; c++) {
+		struct probe *p = &s->probes[s->nprobes];
+
+		if (!session_wants(s, (*c)->name))
+			continue;
+		p->class = *c;
+		p->session = s;
+		p->forced = forced_source(s, (*c)->name);
+		s->nprobes++;
+	}
+	return 0;
+}
+
+/* All in one object, by task storage if that goes, else by address. */
+static bool attach_together(struct session *s, struct source_env *env)
+{
+	struct probe **all = calloc(s->nprobes + 1, sizeof(struct probe *));
+
+	for (size_t i = 0; all && i <= s->nprobes; i++)
+		all[i] = i ? &s->probes[i - 1] : &s->target;
+	for (int hash = 0; all && hash < 2 && !s->target.obj; hash++) {
+		struct bpf_object *obj = NULL;
+
+		env->hash = hash;
+		if (source_attach_together(all, s->nprobes + 1, env, &obj))
+			continue;
+		s->shared = obj;
+		if (s->target.obj)
+			break;
+		for (size_t i = 0; i < s->nprobes; i++)
+			source_detach(&s->probes[i]);
+		bpf_object__close(s->shared);
+		s->shared = NULL;
+	}
+	free(all);
+	return s->target.obj;
+}
+
+static int attach_alone(struct session *s, struct probe *p, struct source_env *env)
+{
+	bool asked = p->forced || s->options->probes;
+	int err;
+
+	env->hash = s->hash;
+	env->any_key = false;
+	err = source_attach(p, env);
+	if (!err)
+		return 0;
+	if (asked)
+		return err_set(err, "probe '%s': no source attaches%s%s", p->class->name,
+			       p->forced ? ", asked for was " : "", p->forced ? p->forced : "");
+	session_note(s, "probe %s is absent: no source attaches (%s)", p->class->name,
+		     strerror(-err));
+	return 0;
+}
+
+static int attach_probes(struct session *s, struct source_env *env)
+{
+	int err = 0;
+
+	if (!attach_together(s, env)) {
+		env->any_key = true;
+		err = source_attach(&s->target, env);
+	}
+	if (err)
+		return err;
+	s->hash = s->target.source->hash;
+	for (size_t i = 0; i < s->nprobes && !err; i++)
+		if (!s->probes[i].obj)
+			err = attach_alone(s, &s->probes[i], env);
+	return err;
+}
+
+static int start_probe(struct session *s, struct probe *p)
+{
+	int err = p->obj && p->class->start ? p->class->start(p) : 0;
+
+	if (!err)
+		return 0;
+	source_detach(p);
+	if (p->forced || s->options->probes)
+		return err_set(err, "probe '%s' does not start: %s", p->class->name, err_text());
+	session_note(s, "probe %s is absent: %s", p->class->name, err_text());
+	return 0;
+}
+
+static void *map_shared(struct session *s, const char *name, size_t size)
+{
+	void *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       probe_map_fd(&s->target, name), 0);
+
+	return m == MAP_FAILED ? NULL : m;
+}
+
+static void on_dead(void *ctx, struct process *p)
+{
+	slots_retire(ctx, p);
+}
+
+static int start_session(struct session *s)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int err;
+
+	s->control = map_shared(s, "control", page);
+	s->counters = map_shared(s, "counters", page);
+	if (!s->control || !s->counters)
+		return err_set(-errno, "cannot map the control block");
+	err = slots_open(s);
+	if (err)
+		return err;
+	s->tree.on_dead = on_dead;
+	s->tree.on_dead_ctx = s;
+	s->ring = ring_buffer__new(probe_map_fd(&s->target, "events"), session_event, s, NULL);
+	if (!s->ring)
+		return err_set(-errno, "cannot open the event ring");
+	for (size_t i = 0; i < s->nprobes && !err; i++)
+		err = start_probe(s, &s->probes[i]);
+	return err;
+}
+
+static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
+static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char *text;
+
+	if (log_level < LOG_DEBUG || level == LIBBPF_DEBUG || vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	/* the verifier's log is one message of many lines, the last of which say what is wrong */
+	fprintf(stderr, "dwell: %s", text);
+	free(text);
+	return 0;
+}
+
+int session_open(struct session **out, const struct options *options, bool attach)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	struct source_env env = { .prepare = prepare_object,
+				  .map_wanted = map_wanted,
+				  .map_made = map_made,
+				  .seed = attach,
+				  .ctx = s };
+	int err;
+
+	if (!s)
+		return err_set(-ENOMEM, "no memory");
+	libbpf_set_print(quiet_libbpf);
+	/* libbpf parses the kernel's BTF, as we have: let it reuse the pages */
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	s->options = options;
+	s->attach = attach;
+	s->begin_ns = s->start_ns = session_clock();
+	err = prepare_check(options);
+	if (!err)
+		err = make_probes(s);
+	if (!err)
+		err = attach_probes(s, &env);
+	if (!err)
+		err = start_session(s);
+	malloc_trim(0);
+	if (err) {
+		if (!*err_text())
+			err_set(err, "BPF programs cannot be attached");
+		session_close(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+int session_try_source(const struct probe_class *class, const struct source *source,
+		       struct source_attempt *attempt)
+{
+	static const struct options none;
+	const struct probe_class *of = class ? class : &target_class;
+	struct session s = { .options = &none, .only = of };
+	const struct source one[] = { *source, { 0 } };
+	struct probe_class alone = *of;
+	struct probe p = { .class = &alone, .session = &s };
+	struct source_env env = {
+		.prepare = prepare_object, .map_wanted = map_wanted, .ctx = &s, .any_key = true
+	};
+	int err;
+
+	libbpf_set_print(quiet_libbpf);
+	s.target.session = &s;
+	alone.sources = one;
+	err = source_attach(&p, &env);
+	*attempt = p.nattempts ? p.attempts[p.nattempts - 1]
+			       : (struct source_attempt){ .error = err, .what = "open" };
+	attempt->name = source->name;
+	source_detach(&p);
+	free(p.attempts);
+	return err;
+}

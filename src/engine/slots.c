@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Figures by process; see slots.h.
+ *
+ * Limits: SLOT_ROWS rows of every map (a row a slot and stripe), `--limit slot_owners=N`
+ * slots; a process that finds none free counts in slot 0, so in the tree only.
+ */
+#include "slots.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "session.h"
+
+#define SLOT_ROWS 4096
+#define MAX_SHIFT 3 /* eight stripes; bpf/slot.bpf.h takes up to 7 */
+#define USAGE_TRIES 4
+
+/* ---- sizes ---- */
+
+static void choose_size(struct session *s)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t shift = 0;
+
+	while (shift < MAX_SHIFT && 1 << shift < cpus)
+		shift++;
+	s->slots.cfg.shift = shift;
+	s->slots.cfg.count = 1 + probe_limit(&s->target, "slot_owners", SLOT_ROWS >> shift);
+}
+
+static int resize(struct bpf_object *obj, const char *name, uint32_t entries)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
+
+	return map ? bpf_map__set_max_entries(map, entries)
+		   : err_set(-ENOENT, "there is no map '%s'", name);
+}
+
+int slots_configure(struct session *s, struct bpf_object *obj)
+{
+	struct bpf_map *cfg = bpf_object__find_map_by_name(obj, ".rodata.slots");
+	const struct slots_cfg *c = &s->slots.cfg;
+	int err;
+
+	if (!c->count)
+		choose_size(s);
+	err = cfg ? bpf_map__set_initial_value(cfg, c, sizeof(*c)) : -ENOENT;
+	if (!err)
+		err = resize(obj, "slot_owners", c->count);
+	if (!err)
+		err = resize(obj, "usage_slots", c->count << c->shift);
+	for (const struct probe_class *const *p = probe_classes; *p && !err; p++) {
+		if ((*p)->slots.map)
+			err = resize(obj, (*p)->slots.map, c->count << c->shift);
+		if (!err && (*p)->hists.map)
+			err = resize(obj, (*p)->hists.map, (*p)->hists.n << c->shift);
+	}
+	return err ? err_set(err, "cannot size the slots") : 0;
+}
+
+/* ---- maps ---- */
+
+static void *map_rows(struct probe *p, const char *name, size_t *bytes, size_t *stride)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = probe_map_fd(p, name);
+	void *rows;
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return NULL;
+	*stride = (info.value_size + 7) & ~(size_t)7; /* kernel/bpf/arraymap.c: elem_size */
+	*bytes = (*stride * info.max_entries + page - 1) & ~(page - 1);
+	rows = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return rows == MAP_FAILED ? NULL : rows;
+}
+
+static int add_map(struct session *s, struct probe *p, const struct slot_class *class)
+{
+	struct slots *sl = &s->slots;
+	struct slot_map *m = &sl->maps[sl->nmaps];
+
+	if (sl->nmaps == SLOT_MAPS)
+		return err_set(-E2BIG, "too many slot maps");
+	m->probe = p == &s->target ? NULL : p;
+	m->class = *class;
+	m->rows = map_rows(p, class->map, &m->bytes, &m->stride);
+	m->gone = calloc(1, class->size);
+	m->sum = calloc(1, class->size);
+	m->offset = sl->figures_size;
+	sl->figures_size += class->size;
+	sl->nmaps++;
+	return m->rows && m->gone && m->sum ? 0 : err_set(-ENOMEM, "cannot map '%s'", class->map);
+}
+
+int slots_open(struct session *s)
+{
+	static const uint16_t maxima[] = { offsetof(struct usage_slot, max_rss_pages) };
+	static const struct slot_class usage = { "usage_slots", sizeof(struct usage_slot), maxima,
+						 1 };
+	struct slots *sl = &s->slots;
+	size_t stride;
+	int err = add_map(s, &s->target, &usage);
+
+	for (size_t i = 0; i < s->nprobes && !err; i++)
+		if (s->probes[i].obj && s->probes[i].class->slots.map)
+			err = add_map(s, &s->probes[i], &s->probes[i].class->slots);
+	if (err)
+		return err;
+	sl->owners = map_rows(&s->target, "slot_owners", &sl->owners_bytes, &stride);
+	sl->free_fd = probe_map_fd(&s->target, "slots_free");
+	return sl->owners ? 0 : err_set(-ENOMEM, "cannot map the slots' owners");
+}
+
+void slots_close(struct session *s)
+{
+	struct slots *sl = &s->slots;
+
+	for (size_t i = 0; i < sl->nmaps; i++) {
+		if (sl->maps[i].rows)
+			munmap(sl->maps[i].rows, sl->maps[i].bytes);
+		free(sl->maps[i].gone);
+		free(sl->maps[i].sum);
+	}
+	if (sl->owners)
+		munmap(sl->owners, sl->owners_bytes);
+	memset(sl, 0, sizeof(*sl));
+}
+
+/* ---- sums ---- */
+
+static bool is_maximum(const struct slot_class *c, size_t i)
+{
+	for (size_t k = 0; k < c->nmaxima; k++)
+		if (c->maxima[k] == i * sizeof(uint64_t))
+			return true;
+	return false;
+}
+
+static void add_row(const struct slot_class *c, uint64_t *to, const uint64_t *from)
+{
+	for (size_t i = 0; i < c->size / sizeof(*to); i++)
+		to[i] += from[i];
+	for (size_t k = 0; k < c->nmaxima; k++) {
+		size_t i = c->maxima[k] / sizeof(*to);
+
+		to[i] -= from[i];
+		to[i] = from[i] > to[i] ? from[i] : to[i];
+	}
+}
+
+static uint64_t *row_at(const struct slots *sl, const struct slot_map *m, uint32_t slot,
+			uint32_t stripe)
+{
+	return (uint64_t *)(void *)(m->rows + m->stride * (slot << sl->cfg.shift | stripe));
+}
+
+static void add_slot(const struct slots *sl, const struct slot_map *m, uint32_t slot, uint64_t *to)
+{
+	for (uint32_t i = 0; i < 1U << sl->cfg.shift; i++)
+		add_row(&m->class, to, row_at(sl, m, slot, i));
+}
+
+/* Takes the figures out of the slot: what the kernel side adds meanwhile is in either. */
+static void take_slot(struct slots *sl, struct slot_map *m, uint32_t slot, uint64_t *to)
+{
+	for (uint32_t stripe = 0; stripe < 1U << sl->cfg.shift; stripe++) {
+		uint64_t *row = row_at(sl, m, slot, stripe);
+
+		for (size_t i = 0; i < m->class.size / sizeof(*row); i++) {
+			uint64_t v = row[i] ? __atomic_exchange_n(&row[i], 0, __ATOMIC_RELAXED) : 0;
+
+			if (!is_maximum(&m->class, i))
+				to[i] += v;
+			else if (v > to[i])
+				to[i] = v;
+		}
+	}
+}
+
+static uint64_t *figures(struct slots *sl, struct process *p)
+{
+	if (!p->figures) {
+		p->figures = calloc(1, sl->figures_size);
+		if (!p->figures)
+			abort();
+	}
+	return p->figures;
+}
+
+static uint64_t *part(const struct slot_map *m, uint64_t *of)
+{
+	return of + m->offset / sizeof(*of);
+}
+
+static void collect(struct slots *sl, struct process *p)
+{
+	uint32_t slot = p->slot;
+
+	p->collected = true;
+	if (!slot || slot >= sl->cfg.count || sl->owners[slot] != p->proc_id)
+		return;
+	__atomic_store_n(&sl->owners[slot], 0, __ATOMIC_SEQ_CST);
+	for (size_t i = 0; i < sl->nmaps; i++) {
+		struct slot_map *m = &sl->maps[i];
+		uint64_t *to = part(m, figures(sl, p));
+
+		take_slot(sl, m, slot, to);
+		add_row(&m->class, m->gone, to);
+	}
+	bpf_map_update_elem(sl->free_fd, NULL, &slot, 0);
+}
+
+void slots_retire(struct session *s, struct process *p)
+{
+	p->retired = s->slots.fresh;
+	s->slots.fresh = p;
+}
+
+void slots_collect(struct session *s)
+{
+	struct slots *sl = &s->slots;
+
+	for (struct process *p = sl->ripe, *next; p; p = next) {
+		next = p->retired;
+		p->retired = NULL;
+		collect(sl, p);
+	}
+	sl->ripe = sl->fresh;
+	sl->fresh = NULL;
+}
+
+/* ---- questions ---- */
+
+static struct slot_map *map_of(struct session *s, const struct probe *p)
+{
+	struct slots *sl = &s->slots;
+
+	for (size_t i = 0; i < sl->nmaps; i++)
+		if (sl->maps[i].probe == p)
+			return &sl->maps[i];
+	return NULL;
+}
+
+static uint64_t *sum_tree(const struct session *s, struct slot_map *m)
+{
+	const struct slots *sl = &s->slots;
+	uint64_t used = s->counters[COUNTER_NEXT_SLOT] + 1;
+
+	memcpy(m->sum, m->gone, m->class.size);
+	for (uint32_t slot = 0; slot < sl->cfg.count && slot < used; slot++)
+		add_slot(sl, m, slot, m->sum);
+	return m->sum;
+}
+
+static uint64_t *sum_process(const struct session *s, struct slot_map *m, uint32_t proc_id)
+{
+	const struct slots *sl = &s->slots;
+	struct process *p = tree_find(&s->tree, proc_id);
+
+	if (!p)
+		return NULL;
+	memset(m->sum, 0, m->class.size);
+	if (p->figures)
+		memcpy(m->sum, part(m, p->figures), m->class.size);
+	if (!p->collected && p->slot && p->slot < sl->cfg.count && sl->owners[p->slot] == proc_id)
+		add_slot(sl, m, p->slot, m->sum);
+	return m->sum;
+}
+
+const void *slots_tree(const struct probe *p)
+{
+	struct slot_map *m = map_of(p->session, p);
+
+	return m ? sum_tree(p->session, m) : NULL;
+}
+
+const void *slots_process(const struct probe *p, uint32_t proc_id)
+{
+	struct slot_map *m = map_of(p->session, p);
+
+	return m ? sum_process(p->session, m, proc_id) : NULL;
+}
+
+void slots_hist(struct probe *p, unsigned which, uint64_t buckets[HIST_BUCKETS])
+{
+	int fd = p->obj && p->class->hists.map ? probe_map_fd(p, p->class->hists.map) : -1;
+	uint64_t stripe[HIST_BUCKETS];
+
+	memset(buckets, 0, HIST_BUCKETS * sizeof(*buckets));
+	for (uint32_t i = 0; fd >= 0 && i < 1U << p->session->slots.cfg.shift; i++) {
+		uint32_t row = which << p->session->slots.cfg.shift | i;
+
+		if (bpf_map_lookup_elem(fd, &row, stripe))
+			continue;
+		for (int b = 0; b < HIST_BUCKETS; b++)
+			buckets[b] += stripe[b];
+	}
+}
+
+/* ---- what task_struct counts ---- */
+
+static void take_usage(void *ctx, const void *data, size_t size)
+{
+	struct session *s = ctx;
+	struct slot_map *m = &s->slots.maps[0];
+	const struct usage_live *row = data;
+
+	for (; size >= sizeof(*row); size -= sizeof(*row), row++) {
+		struct process *p = tree_find(&s->tree, row->proc_id);
+
+		add_row(&m->class, (uint64_t *)&s->usage, (const uint64_t *)&row->usage);
+		if (p)
+			add_row(&m->class, (uint64_t *)&p->usage, (const uint64_t *)&row->usage);
+	}
+}
+
+static void forget_living(struct session *s)
+{
+	struct process *p, *next;
+
+	memset(&s->usage, 0, sizeof(s->usage));
+	HASH_ITER(hh, s->tree.processes, p, next)
+		memset(&p->usage, 0, sizeof(p->usage));
+}
+
+/* What ended threads have left in the slots, on top of the living. */
+static void add_ended(struct session *s)
+{
+	struct slot_map *m = &s->slots.maps[0];
+	struct process *p, *next;
+
+	add_row(&m->class, (uint64_t *)&s->usage, sum_tree(s, m));
+	HASH_ITER(hh, s->tree.processes, p, next)
+		if (!p->collected)
+			add_row(&m->class, (uint64_t *)&p->usage, sum_process(s, m, p->proc_id));
+}
+
+static uint64_t ended(const struct session *s)
+{
+	return __atomic_load_n(&s->counters[COUNTER_THREADS_ENDED], __ATOMIC_ACQUIRE);
+}
+
+/* A thread that ends meanwhile would be missing or counted twice: then again. */
+int slots_read_usage(struct session *s)
+{
+	int err = 0;
+
+	for (int i = 0; i < USAGE_TRIES && !err; i++) {
+		uint64_t before = ended(s);
+
+		forget_living(s);
+		err = session_iterate(&s->target, "target_usage", take_usage, s);
+		add_ended(s);
+		if (before == ended(s) &&
+		    before ==
+			    __atomic_load_n(&s->counters[COUNTER_THREADS_EXITED], __ATOMIC_ACQUIRE))
+			break;
+	}
+	return err;
+}
+
+const struct usage_slot *usage_tree(const struct session *s)
+{
+	return &s->usage;
+}
+
+const struct usage_slot *usage_process(const struct session *s, uint32_t proc_id)
+{
+	struct process *p = tree_find(&s->tree, proc_id);
+
+	if (!p)
+		return NULL;
+	return p->collected && p->figures ? (const void *)part(&s->slots.maps[0], p->figures)
+					  : &p->usage;
+}
