@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "probe.h"
+
 #define HELP_COLUMN 26
 #define MIN_WIDTH 50
 #define MAX_WIDTH 100
@@ -56,7 +58,8 @@ const struct command_help command_table[COMMANDS] = {
 		"schema", "",
 		"print the JSON Schema of the records",
 		"Prints to stdout the JSON Schema of every record that --json and --out write.",
-		"dwell schema > dwell.schema.json",
+		"dwell schema > dwell.schema.json\n"
+		"dwell schema --metrics    what each probe measures, from which source",
 	},
 	[COMMAND_DOCTOR] = {
 		"doctor", "[OPTION...]",
@@ -147,6 +150,19 @@ static void print_options(FILE *f, enum command_id command, int width)
 	}
 }
 
+static void print_probes(FILE *f, int width)
+{
+	fputs("\nProbes (--probes):\n", f);
+	for (const struct probe_class *const *c = probe_classes; *c; c++) {
+		char text[512];
+
+		fprintf(f, "  %-*s", HELP_COLUMN - 2, (*c)->name);
+		snprintf(text, sizeof(text), "%s%s", (*c)->summary,
+			 (*c)->opt_in ? " (only when named)" : "");
+		print_wrapped(f, text, strlen(text), HELP_COLUMN, width);
+	}
+}
+
 static void print_examples(FILE *f, const char *text)
 {
 	fputs("\nExamples:\n", f);
@@ -193,6 +209,8 @@ void help_print(FILE *f, enum command_id command, int width)
 	else
 		fprintf(f, "%s\n\n", row->summary);
 	print_options(f, command, width);
+	if (command == COMMAND_RUN || command == COMMAND_ATTACH)
+		print_probes(f, width);
 	if (row->examples)
 		print_examples(f, row->examples);
 }

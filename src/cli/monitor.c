@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "evidence.h"
 #include "format.h"
 #include "launch.h"
 #include "term.h"
@@ -27,7 +28,9 @@ static int open_records(struct monitor *m, bool attach)
 		.since_process_start = o->since_process_start,
 	};
 
-	return jsonl_open(&m->jsonl, &c);
+	int err = o->evidence ? outfile_open(&m->evidence, o->evidence) : 0;
+
+	return err ? err : jsonl_open(&m->jsonl, &c);
 }
 
 static void on_exit_event(void *ctx, const struct exit_event *event)
@@ -228,6 +231,8 @@ void monitor_finish(struct monitor *m)
 		write_tree(m, r);
 		jsonl_summary(m->jsonl, r);
 	}
+	if (m->evidence)
+		evidence_write(r, m->evidence);
 	if (!m->options->quiet) {
 		style = text_style_of(stderr, m->options->no_color);
 		text_report(stderr, r, &style);
@@ -241,6 +246,8 @@ int monitor_close(struct monitor *m)
 	bool broken = m->jsonl && jsonl_failed(m->jsonl);
 	int err = jsonl_close(m->jsonl, m->finished);
 
+	err = outfile_close(m->evidence, m->finished) ?: err;
+	m->evidence = NULL;
 	session_close(m->session);
 	m->session = NULL;
 	m->jsonl = NULL;

@@ -26,8 +26,9 @@ struct monitor {
 	pid_t root; /* the command, or the first PID attached to */
 	uint64_t start_ns, stop_ns;
 	uint64_t next_tick_ns;
-	bool finished;      /* monitor_finish() has run */
-	struct usage usage; /* of the command, once reaped */
+	bool finished;            /* monitor_finish() has run */
+	struct outfile *evidence; /* of --evidence; NULL: none wanted */
+	struct usage usage;       /* of the command, once reaped */
 	bool has_exit;
 	int status; /* as of wait(2) */
 };

@@ -210,11 +210,15 @@ const struct option_row option_table[] = {
 	  "print the facts as one JSON object" },
 	{ 0, "markdown", NULL, SCHEMA, set_flag, AT(markdown), OUTPUT,
 	  "print the page docs/schema.md instead of the schema" },
+	{ 0, "metrics", NULL, SCHEMA, set_flag, AT(metrics), OUTPUT,
+	  "print the page docs/metrics.md, what each probe measures, instead of the schema" },
 	{ 'o', "out", "FILE", TARGET, set_text, AT(out), OUTPUT,
 	  "write the JSONL records to FILE, which appears whole at the end or not at all; stdout "
 	  "stays COMMAND's" },
 	{ 0, "stats", "FILE", TARGET, set_text, AT(stats_out), OUTPUT,
 	  "also write the statistics of the run to FILE, as `dwell stats --json` prints them" },
+	{ 0, "evidence", "FILE", TARGET, set_text, AT(evidence), OUTPUT,
+	  "also write the run's evidence to FILE, in the shape of ChainBench's report.json" },
 	{ 0, "write-env", NULL, TARGET, set_flag, AT(write_env), OUTPUT,
 	  "begin with an `env` record: host, kernel, CPUs, NUMA" },
 	{ 0, "no-polling", NULL, TARGET, set_flag, AT(no_polling), OUTPUT,
@@ -231,7 +235,8 @@ const struct option_row option_table[] = {
 	  "no colour, even on a terminal (NO_COLOR does the same)" },
 
 	{ 0, "probes", "LIST", TARGET, set_probes, AT(probes), MEASURE,
-	  "use these probes, separated by commas (default: all)" },
+	  "use these probes, separated by commas; the ledger is always on (default: all that are "
+	  "not marked below)" },
 	{ 0, "syscall-latency", NULL, TARGET, set_flag, AT(syscall_latency), MEASURE,
 	  "also time every system call: costs a second hook a call" },
 	{ 0, "io-latency", NULL, TARGET, set_flag, AT(io_latency), MEASURE,

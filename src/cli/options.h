@@ -53,6 +53,7 @@ struct options {
 	bool since_process_start;
 	bool exclude_children;
 	const char *stats_out; /* --stats FILE: also write the statistics of the run there */
+	const char *evidence;  /* --evidence FILE: ChainBench's evidence of the run */
 	bool enable_ebpf;      /* accepted for denet's sake: always on */
 	bool no_ebpf;          /* --no-ebpf: sample /proc only */
 	bool debug;
@@ -60,6 +61,7 @@ struct options {
 	bool write_env;
 	bool no_color;
 	bool markdown;      /* schema: as a page */
+	bool metrics;       /* schema: the page of the probes */
 	const char *probes; /* --probes a,b; NULL: default */
 	struct forced_source forced[MAX_FORCED];
 	size_t nforced;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `dwell schema`: the JSON Schema of the records; with --markdown the page docs/schema.md. */
+/* `dwell schema`: the JSON Schema of the records; with --markdown the page docs/schema.md,
+ * with --metrics docs/metrics.md. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -11,7 +12,9 @@ int cmd_schema(struct options *o)
 {
 	json_t *schema;
 
-	if (o->markdown) {
+	if (o->metrics) {
+		schema_metrics(stdout);
+	} else if (o->markdown) {
 		schema_markdown(stdout);
 	} else {
 		schema = schema_json();

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "env_shape.h"
+#include "probe.h"
 #include "states.h"
 #include "stats_sum.h"
 #include "summary_shape.h"
@@ -134,4 +135,44 @@ void schema_markdown(FILE *f)
 		fprintf(f, "| `%s` | %s |\n", ledger_state_names[i], ledger_state_help[i]);
 	print_record(f, "Statistics", "What `dwell stats --json` and `--stats FILE` write.",
 		     stats_schema());
+}
+
+/* ---- the probes ---- */
+
+static void print_sources(FILE *f, const struct probe_class *c)
+{
+	fputs("Sources, best first:", f);
+	for (const struct source *s = c->sources; s->name; s++) {
+		fprintf(f, "%s `%s`%s (", s == c->sources ? "" : ";", s->name,
+			s->hash ? " by task address" : "");
+		for (int i = 0; i < SOURCE_PROGS && s->progs[i]; i++)
+			fprintf(f, "%s`%s`", i ? ", " : "", s->progs[i]);
+		if (s->optional[0])
+			fputs("; where there are, ", f);
+		for (int i = 0; i < SOURCE_PROGS && s->optional[i]; i++)
+			fprintf(f, "%s`%s`", i ? ", " : "", s->optional[i]);
+		fputc(')', f);
+	}
+	fputs(".\n", f);
+}
+
+void schema_metrics(FILE *f)
+{
+	fputs("# The probes\n\nMade by `dwell schema --metrics` from the probes' own tables; a "
+	      "test holds it to what the program says. The figures stand in the `summary` record "
+	      "under the probe's name; at every tick, without processes, in "
+	      "`tree.probes.NAME`.\n",
+	      f);
+	for (const struct probe_class *const *c = probe_classes; *c; c++) {
+		fprintf(f, "\n## %s\n\n%c%s.%s\n\n", (*c)->name, (*c)->summary[0] - 32,
+			(*c)->summary + 1, (*c)->opt_in ? " Only when `--probes` names it." : "");
+		print_sources(f, *c);
+		fputs("\n| figure | type | meaning |\n| --- | --- | --- |\n", f);
+		if ((*c)->shape) {
+			json_t *schema = shape_schema((*c)->shape);
+
+			print_members(f, schema, "", 0);
+			json_decref(schema);
+		}
+	}
 }

@@ -10,5 +10,7 @@
 json_t *schema_json(void);
 /* The same as Markdown: a table of fields a record. */
 void schema_markdown(FILE *f);
+/* docs/metrics.md: what each probe measures, and from where. */
+void schema_metrics(FILE *f);
 
 #endif

@@ -51,6 +51,9 @@ def the_page_is_what_the_program_says():
     assert done.returncode == 0, done
     with open(os.path.join(lib.ROOT, "docs", "schema.md"), encoding="utf-8") as f:
         assert f.read() == done.stdout, "docs/schema.md is old: dwell schema --markdown >docs/schema.md"
+    done = lib.dwell("schema", "--metrics")
+    with open(os.path.join(lib.ROOT, "docs", "metrics.md"), encoding="utf-8") as f:
+        assert f.read() == done.stdout, "docs/metrics.md is old: dwell schema --metrics >docs/metrics.md"
 
 
 @test
