@@ -78,6 +78,17 @@ REDIS = Program(
     "redis-cli -s sock shutdown nosave; wait",
     [NONE, EMPTY_ALL, DWELL_RUN])
 
+PGBENCH = Program("postgres and pgbench, 4 clients on a socket", "$BENCH/pg make",
+                  "$BENCH/pg run", [NONE, EMPTY_ALL, DWELL_RUN])
+
+FIO = Program(
+    "fio, random reads and writes of 4 KiB in a file",
+    "[ -f fio.dat ] || fio --name=f --filename=fio.dat --size=64m --rw=write --bs=1m"
+    " --output=/dev/null",
+    "fio --name=f --filename=fio.dat --size=64m --rw=randrw --bs=4k --ioengine=psync"
+    " --io_size=$((N * 256))m --output=/dev/null",
+    [NONE, EMPTY_ALL, DWELL_RUN])
+
 SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU], 40000,
                 [NONE, EMPTY_SCHED, CLOCK_SCHED, LEDGER, DWELL_RUN, BPFTRACE_SWITCH, PERF_SCHED,
                  STRACE])
@@ -85,4 +96,5 @@ CALLS = Events("getppid in a loop", "system call", ["calls", CPU], 1000000,
                [NONE, EMPTY_CALLS, DWELL_RUN, BPFTRACE_CALLS, PERF_TRACE, STRACE])
 FORKS = Events("fork, _exit and wait", "process", ["forks"], 4000,
                [NONE, EMPTY_ALL, LEDGER, DWELL_RUN, BPFTRACE_CALLS, PERF_TRACE, STRACE])
-LOADS = [SWITCH, CALLS, FORKS, COMPILE, SQLITE, REDIS]
+PROGRAMS = [COMPILE, SQLITE, REDIS, PGBENCH, FIO]
+LOADS = [SWITCH, CALLS, FORKS, *PROGRAMS]
