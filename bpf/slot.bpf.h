@@ -29,8 +29,8 @@ struct slot_hist {
 /* Histograms of the tree; user space says how many (probe_class.hists), in stripes too. */
 #define HIST_MAP(map_name) SLOT_MAP(map_name, struct slot_hist)
 
-/* By slot: the proc_id of the process that has it; 0: free. */
-SLOT_MAP(slot_owners, __u32);
+/* By slot: the proc_id of the process that has it; 0: free. 8 bytes: so an array is laid out. */
+SLOT_MAP(slot_owners, __u64);
 SLOT_MAP(usage_slots, struct usage_slot);
 
 /* Slots that user space has read, emptied and handed back. */
@@ -49,7 +49,8 @@ static __always_inline __u32 slot_stripe(__u32 slot)
 
 static __always_inline __u32 slot_of_owner(const struct slot_owner *who)
 {
-	__u32 slot = who->slot, *owner = bpf_map_lookup_elem(&slot_owners, &slot);
+	__u32 slot = who->slot;
+	__u64 *owner = bpf_map_lookup_elem(&slot_owners, &slot);
 
 	return owner && *owner == who->proc_id ? slot : 0;
 }
@@ -108,7 +109,8 @@ __noinline int slot_take(void)
 /* Gives a new process its slot. */
 static __always_inline void slot_open(struct target *t)
 {
-	__u32 slot = slot_take(), *owner = slot ? bpf_map_lookup_elem(&slot_owners, &slot) : NULL;
+	__u32 slot = slot_take();
+	__u64 *owner = slot ? bpf_map_lookup_elem(&slot_owners, &slot) : NULL;
 
 	t->slot = slot;
 	if (owner)

@@ -46,7 +46,7 @@ struct slots {
 	struct slot_map maps[SLOT_MAPS];
 	size_t nmaps;
 	size_t figures_size; /* of a process, all maps */
-	uint32_t *owners;    /* mapped */
+	uint64_t *owners;    /* mapped */
 	size_t owners_bytes;
 	int free_fd;
 	struct process *ripe, *fresh; /* dead, to be taken out now, at the next poll */
