@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the network probe says on the screen: at most three lines, of what there was. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "format.h"
+#include "names.h"
+#include "network_shape.h"
+
+#define LINE_LEN 400
+
+struct line {
+	char text[LINE_LEN];
+	size_t len;
+};
+
+static void add(struct line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct line *l, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(l->text + l->len, sizeof(l->text) - l->len, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		l->len += (size_t)n < sizeof(l->text) - l->len ? (size_t)n
+							       : sizeof(l->text) - l->len - 1;
+}
+
+static void add_flow(struct line *l, const char *name, const struct network_flow *f)
+{
+	char sent[FORMAT_LEN], received[FORMAT_LEN], out[FORMAT_LEN], in[FORMAT_LEN];
+
+	if (!f->sent_messages && !f->received_messages)
+		return;
+	add(l, "%s%s sent %s in %s, received %s in %s", l->len ? "; " : "", name,
+	    format_bytes(sent, f->sent_bytes), format_count(out, f->sent_messages),
+	    format_bytes(received, f->received_bytes), format_count(in, f->received_messages));
+}
+
+static void flow_sum(struct network_flow *to, const struct network_flow *from)
+{
+	to->sent_bytes += from->sent_bytes;
+	to->sent_messages += from->sent_messages;
+	to->received_bytes += from->received_bytes;
+	to->received_messages += from->received_messages;
+}
+
+static void text_flows(const struct network_slot *s, struct text_lines *t)
+{
+	static const char *const names[] = { "TCP", "UDP", "unix", "other" };
+	struct network_flow sums[4] = { { 0 } };
+	struct line l = { .len = 0 };
+
+	for (int i = 0; i < NETWORK_CLASSES; i++)
+		flow_sum(&sums[i / 2], &s->flows[i]);
+	for (int i = 0; i < 4; i++)
+		add_flow(&l, names[i], &sums[i]);
+	if (l.len)
+		text_line(t, "%s", l.text);
+}
+
+static void add_errors(struct line *l, const struct network_figures *f)
+{
+	char label[CALL_LABEL_LEN];
+
+	for (size_t i = 0; i < f->nerrors && i < 3; i++)
+		add(l, "%s%s %llu", i ? ", " : " (", errno_label(f->errors[i].err, label),
+		    (unsigned long long)f->errors[i].count);
+	if (f->nerrors)
+		add(l, ")");
+}
+
+static void text_connections(const struct network_figures *f, struct text_lines *t)
+{
+	const struct network_slot *s = &f->counts;
+	char n[FORMAT_LEN], time[FORMAT_LEN];
+	struct line l = { .len = 0 };
+
+	if (s->opens)
+		add(&l, "%s connects", format_count(n, s->opens));
+	if (s->connected)
+		add(&l, ", median %s", format_duration(time, f->connect.p50_ns, t->utf8));
+	if (s->connect_failures) {
+		add(&l, ", %s failed", format_count(n, s->connect_failures));
+		add_errors(&l, f);
+	}
+	if (s->accepts)
+		add(&l, "%s%s accepts", l.len ? "; " : "", format_count(n, s->accepts));
+	if (s->accepts_timed)
+		add(&l, ", median %s in the queue",
+		    format_duration(time, f->accept.p50_ns, t->utf8));
+	if (s->listen_drops)
+		add(&l, ", %s refused: queue full", format_count(n, s->listen_drops));
+	if (l.len)
+		text_line(t, "%s", l.text);
+}
+
+static void text_path(const struct network_figures *f, struct text_lines *t)
+{
+	const struct network_slot *s = &f->counts;
+	char n[FORMAT_LEN], share[FORMAT_LEN], best[FORMAT_LEN], mean[FORMAT_LEN];
+	struct line l = { .len = 0 };
+
+	if (f->rtt.count)
+		add(&l, "RTT mean %s, least %s", format_duration(mean, f->rtt.mean_ns, t->utf8),
+		    format_duration(best, f->rtt.min_ns, t->utf8));
+	if (s->retransmits)
+		add(&l, "%s%s of TCP segments sent again (%s)", l.len ? "; " : "",
+		    format_share(share, s->retransmits, s->segments_sent),
+		    format_count(n, s->retransmits));
+	if (s->resets_sent || s->resets_received) {
+		add(&l, "%sresets: %s sent", l.len ? "; " : "", format_count(n, s->resets_sent));
+		add(&l, ", %s received", format_count(n, s->resets_received));
+	}
+	if (l.len)
+		text_line(t, "%s", l.text);
+}
+
+void network_text(const struct report *r, struct text_lines *t)
+{
+	text_flows(&r->network.tree.counts, t);
+	text_connections(&r->network.tree, t);
+	text_path(&r->network.tree, t);
+}
