@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the kernel side's records to the report's rows. */
+#ifndef DWELL_IO_FILL_H
+#define DWELL_IO_FILL_H
+
+#include "probe.h"
+#include "io_report.h"
+
+/* What is read by everybody who fills a row. */
+struct io_maps {
+	const struct io_file *files; /* mapped; NULL: none */
+	size_t nfiles;
+	const struct io_device *devices;
+	size_t ndevices;
+	const struct io_state *state;
+	int names_fd;
+};
+
+/* Figures of the tree or of a process; usage NULL: not known. */
+void io_fill_figures(struct io_figures *to, const struct io_slot *from,
+		     const struct usage_slot *usage, bool has_faults);
+/* The tree's percentiles. */
+void io_fill_times(struct probe *p, struct report *r);
+void io_fill_files(struct probe *p, const struct io_maps *m, struct report *r);
+void io_fill_devices(const struct io_maps *m, struct report *r);
+
+#endif
