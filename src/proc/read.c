@@ -201,7 +201,7 @@ static int cgroup2_mount(char *path, size_t size)
 	return err;
 }
 
-int proc_psi_path(pid_t pid, char *path, size_t size)
+int proc_cgroup2_dir(pid_t pid, char *path, size_t size)
 {
 	char file[64], text[8192], mount[2048], *group;
 	int err;
@@ -219,7 +219,17 @@ int proc_psi_path(pid_t pid, char *path, size_t size)
 	err = cgroup2_mount(mount, sizeof(mount));
 	if (err)
 		return err;
-	if ((size_t)snprintf(path, size, "%s%s/memory.pressure", mount, group) >= size)
+	return (size_t)snprintf(path, size, "%s%s", mount, group) >= size ? -ENAMETOOLONG : 0;
+}
+
+int proc_psi_path(pid_t pid, char *path, size_t size)
+{
+	int err = proc_cgroup2_dir(pid, path, size);
+	size_t len = err ? 0 : strlen(path);
+
+	if (err)
+		return err;
+	if ((size_t)snprintf(path + len, size - len, "/memory.pressure") >= size - len)
 		return -ENAMETOOLONG;
 	return access(path, R_OK) ? -ENOENT : 0;
 }

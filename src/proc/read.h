@@ -51,6 +51,8 @@ int proc_net_parse(const char *text, uint64_t *rx_bytes, uint64_t *tx_bytes);
 uint64_t proc_net_ns(pid_t pid);
 /* "some avg10=… / full avg10=…" of a memory.pressure file. */
 int psi_mem_read(const char *path, struct psi_mem *psi);
+/* Directory of pid's own cgroup (v2, not the root). -ENOENT: it has none that we can see. */
+int proc_cgroup2_dir(pid_t pid, char *path, size_t size);
 /* Path of the memory.pressure of pid's own cgroup (v2, not the root). -ENOENT: it has none. */
 int proc_psi_path(pid_t pid, char *path, size_t size);
 
