@@ -27,6 +27,8 @@ EMPTY(hrtimer_expire_entry)
 EMPTY(hrtimer_expire_exit)
 EMPTY(timer_expire_entry)
 EMPTY(timer_expire_exit)
+EMPTY(softirq_entry)
+EMPTY(softirq_exit)
 
 /* The same, with one reading of the clock: what no tool can avoid that tells times. */
 __u64 clock;
@@ -41,3 +43,5 @@ __u64 clock;
 
 CLOCK(sched_switch)
 CLOCK(sched_waking)
+CLOCK(softirq_entry)
+CLOCK(softirq_exit)

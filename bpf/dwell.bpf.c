@@ -7,5 +7,10 @@
 #include "target.bpf.c"
 #include "../probes/ledger/ledger.bpf.c"
 #include "../probes/syscalls/syscalls.bpf.c"
+#include "../probes/network/network.bpf.c"
+#include "../probes/memory/memory.bpf.c"
+#include "../probes/io/io.bpf.c"
+#include "../probes/cpu/cpu.bpf.c"
+#include "../probes/locks/locks.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -37,6 +37,7 @@ struct pt_regs { /* arch/x86/include/asm/ptrace.h */
 
 struct thread_info {
 	u32 status; /* TS_COMPAT: a 32-bit system call */
+	u32 cpu;
 } SLICE;
 
 struct rq {
@@ -107,6 +108,19 @@ struct inode {
 	u32 i_rdev;
 	unsigned long i_ino;
 	struct super_block *i_sb;
+	u32 i_generation;
+} SLICE;
+
+struct address_space_operations {
+	void *read_folio, *readahead;
+} SLICE;
+
+struct address_space {
+	struct address_space_operations *a_ops;
+} SLICE;
+
+struct folio { /* flags and number of pages: probes/io/cache.bpf.h */
+	struct address_space *mapping;
 } SLICE;
 
 struct dentry {
@@ -133,6 +147,9 @@ struct file {
 	struct path f_path;
 	struct inode *f_inode;
 	void *private_data;
+	struct address_space *f_mapping;
+	unsigned int f_flags;
+	s64 f_pos;
 } SLICE;
 
 struct fdtable {
@@ -147,6 +164,7 @@ struct files_struct {
 struct in6_addr {
 	union {
 		u8 u6_addr8[16];
+		u32 u6_addr32[4];
 	} in6_u;
 } SLICE;
 
@@ -156,11 +174,34 @@ struct sock_common {
 	u16 skc_family;
 	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+	unsigned long skc_flags;
 } SLICE;
 
 struct sock {
 	struct sock_common __sk_common;
 	u16 sk_protocol;
+	u16 sk_type;
+	u8 sk_userlocks; /* a bit field before 6.10 */
+	int sk_err;
+	atomic_t sk_drops;
+	u32 sk_ack_backlog, sk_max_ack_backlog;
+} SLICE;
+
+struct minmax_sample {
+	u32 v;
+} SLICE;
+
+struct minmax {
+	struct minmax_sample s[3];
+} SLICE;
+
+struct tcp_sock {
+	u32 segs_out, segs_in, data_segs_out, data_segs_in;
+	u32 total_retrans;
+	u32 srtt_us; /* eight times the smoothed RTT */
+	u32 snd_cwnd;
+	u64 bytes_sent, bytes_retrans, bytes_received;
+	struct minmax rtt_min;
 } SLICE;
 
 struct socket {
@@ -182,6 +223,58 @@ struct unix_sock {
 	struct sock *peer;
 } SLICE;
 
+struct percpu_counter {
+	s64 count; /* less what the CPUs hold back */
+	s32 *counters;
+} SLICE;
+
+struct kmem_cache {
+	unsigned int size, object_size; /* with and without what is beside an object */
+	const char *name;
+} SLICE;
+
+struct mm_struct {
+	unsigned long start_brk, brk, start_stack;
+} SLICE;
+
+struct vm_area_struct {
+	unsigned long vm_start, vm_end, vm_pgoff, vm_flags;
+	struct file *vm_file;
+	struct mm_struct *vm_mm;
+} SLICE;
+
+struct kernfs_node {
+	const char *name;
+	u64 id; /* inode number */
+} SLICE;
+
+struct cgroup {
+	struct kernfs_node *kn;
+} SLICE;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+} SLICE;
+
+struct cfs_bandwidth {
+	s64 period;
+	u64 quota;
+	int nr_periods, nr_throttled;
+	u64 throttled_time;
+} SLICE;
+
+struct task_group { /* CONFIG_CGROUP_SCHED; what cpu.stat tells, of either version */
+	struct cgroup_subsys_state css;
+	struct task_group *parent;
+	struct cfs_bandwidth cfs_bandwidth; /* CONFIG_CFS_BANDWIDTH */
+} SLICE;
+
+struct irqaction {
+	const char *name;
+} SLICE;
+
+struct io_ring_ctx;
+struct mm_struct; /* its counters differ: probes/memory/rss.bpf.h */
 struct bpf_local_storage;
 
 struct task_struct {
@@ -205,14 +298,55 @@ struct task_struct {
 	struct bpf_local_storage *bpf_storage; /* NULL: nobody keeps anything for it */
 	struct task_io_accounting ioac;
 	char comm[16];
+	struct task_group *sched_task_group;
+	struct mm_struct *mm;
 } SLICE;
 
 struct linux_binprm {
 	const char *fdpath; /* name made for execveat of a descriptor; else NULL */
 } SLICE;
 
+struct io_cqe {
+	u64 user_data;
+	s32 res;
+} SLICE;
+
 struct io_kiocb {
 	u8 opcode;
+	struct file *file;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+} SLICE;
+
+struct block_device_operations {
+	void *submit_bio; /* NULL: the device takes requests */
+} SLICE;
+
+struct gendisk {
+	int major, first_minor;
+	char disk_name[32];
+	struct block_device_operations *fops;
+} SLICE;
+
+struct block_device {
+	struct gendisk *bd_disk;
+} SLICE;
+
+struct bvec_iter {
+	unsigned int bi_size;
+} SLICE;
+
+struct bio {
+	struct bio *bi_next;
+	struct block_device *bi_bdev;
+	u32 bi_opf;
+	u8 bi_status;
+	struct bvec_iter bi_iter;
+} SLICE;
+
+struct request {
+	struct bio *bio;
+	unsigned int __data_len;
 } SLICE;
 
 /* BPF iterator context: kernel/bpf/task_iter.c */
@@ -264,5 +398,11 @@ struct bpf_iter__task {
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define LCB_F_READ 2
+#define LCB_F_WRITE 4
+#define LCB_F_RT 8
+#define LCB_F_PERCPU 16
+#define PF_MEMALLOC 0x800 /* is reclaiming memory */
+#define CLONE_VM 0x100
 
 #endif

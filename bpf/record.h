@@ -52,6 +52,7 @@ enum event_kind {
 	EVENT_EXIT,           /* struct exit_event: at sched_process_exit, still running */
 	EVENT_LEDGER_FINAL,   /* struct ledger_packed: the last switch away */
 	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
+	EVENT_MEMORY_OOM,     /* struct memory_oom */
 };
 
 struct event_head {
@@ -122,7 +123,26 @@ enum counter {
 	COUNTER_STALE,          /* raw_tp: a dead thread's entry under a new thread's address */
 	COUNTER_NEXT_SLOT,      /* slots handed out so far, without those handed back */
 	COUNTER_SHARED_SLOT,    /* no slot left: a process is in the tree's figures only */
+	COUNTER_OTHER_DEVICE,   /* cpu_devices full: counted in the row `other` */
+	COUNTER_LOST_QUOTA,     /* cpu_groups full: a group with a quota is not told */
+	COUNTER_LOST_SOCKET,    /* no memory for a TCP socket: its connection is not followed */
+	COUNTER_LOST_CONNECT,   /* errno table of failed connects full: only their number */
+	COUNTER_OTHER_PEER,     /* peer table full: counted in the row `other` */
+	COUNTER_LOST_MM,        /* no room for an address space of the memory probe */
+	COUNTER_LOST_OOM,       /* ring full: an OOM kill not told */
+	COUNTER_OTHER_KMEM,     /* --kmem: table full, counted in the row `other` */
+	COUNTER_OTHER_LIVE,     /* --kmem: table full, whether it was freed is not known */
+	COUNTER_LOST_MESSAGE,   /* sendmmsg, recvmmsg: a length could not be read back */
 	COUNTER_TORN,           /* a live record changed each time that it was read */
+	COUNTER_NEXT_IO_FILE,   /* io_files: rows handed out so far */
+	COUNTER_NEXT_IO_DEVICE, /* io_devices */
+	COUNTER_OTHER_IO_FILE,  /* file table full: a call counted in the row `other` */
+	COUNTER_OTHER_IO_DEVICE,
+	COUNTER_UNSEEN_COMPLETION, /* a request's end that no event told */
+	COUNTER_LOST_IO_REQUEST,   /* request table full: a request without latency */
+	COUNTER_OTHER_LOCK,        /* a lock without a row: its calls stand in the row `other` */
+	COUNTER_OTHER_SITE,        /* a stack without a row: its waits stand in the row `other` */
+	COUNTER_LOST_PAIR,         /* --lock-order: two locks whose order was not kept */
 	COUNTER_MAX = 64
 };
 

@@ -4,9 +4,13 @@
 
 extern const struct probe_class ledger_probe;
 extern const struct probe_class syscalls_probe;
+extern const struct probe_class network_probe;
+extern const struct probe_class memory_probe;
+extern const struct probe_class io_probe;
+extern const struct probe_class cpu_probe;
+extern const struct probe_class locks_probe;
 
 const struct probe_class *const probe_classes[] = {
-	&ledger_probe,
-	&syscalls_probe,
-	NULL,
+	&ledger_probe, &syscalls_probe, &network_probe, &memory_probe,
+	&io_probe,     &cpu_probe,      &locks_probe,   NULL,
 };

@@ -125,6 +125,9 @@ static __always_inline __u32 call_cause(struct ledger_thread *l, struct task_str
 	if (where == WHERE_FUTEX) {
 		key->a = compat ? (__u32)regs->bx : regs->di;
 		key->kind = OBJECT_FUTEX;
+	} else if (where == WHERE_SYSV) {
+		key->a = (__u32)(compat ? regs->bx : regs->di);
+		key->kind = OBJECT_SYSV;
 	} else if (where == WHERE_FD0) {
 		*file = file_of_fd(task, compat ? regs->bx : regs->di);
 		if (*file)

@@ -207,6 +207,7 @@ void book_free(struct ledger_book *b)
 	}
 	sum_clear(&b->tree);
 	rows_free(b->rows);
+	cpu_time_close(&b->cpu_time);
 	book_end(b);
 	free(b);
 }

@@ -45,6 +45,19 @@ struct checks {
 	struct check lifetime, on_cpu, switches;
 };
 
+/* On-CPU time of the tree by CPU; cpu_time.c */
+struct cpu_time {
+	int fd, cpus;
+	uint64_t *lasting; /* of threads that are on a CPU now */
+};
+
+int cpu_time_open(struct cpu_time *c, int fd);
+/* A report: begin, add each living thread, fill r->ledger.cpu_ns. */
+void cpu_time_begin(struct cpu_time *c);
+void cpu_time_live(struct cpu_time *c, const struct ledger_final *f);
+int cpu_time_fill(const struct cpu_time *c, struct report *r);
+void cpu_time_close(struct cpu_time *c);
+
 struct snapshot; /* a report while it is made, book_report.c */
 
 struct ledger_book {
@@ -55,6 +68,7 @@ struct ledger_book {
 	struct command_entry *commands;
 	struct ledger_spill spill;
 	struct rows *rows;
+	struct cpu_time cpu_time;
 	size_t threads_held;
 	struct checks checks; /* of the ended threads */
 	struct snapshot *snapshot;

@@ -14,6 +14,7 @@ enum cause_where {
 	WHERE_NONE,  /* no object */
 	WHERE_FD0,   /* the file behind the first argument */
 	WHERE_FUTEX, /* the first argument is the futex's address */
+	WHERE_SYSV,  /* the first argument is the ID of a set of semaphores */
 };
 
 /* In `state`: the kind of the file behind the descriptor decides. */

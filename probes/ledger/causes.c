@@ -35,8 +35,9 @@ static const struct {
 	{ STATE_SIGNAL, WHERE_NONE,
 	  "pause rt_sigsuspend sigsuspend rt_sigtimedwait rt_sigtimedwait_time64" },
 	{ STATE_IPC, WHERE_NONE,
-	  "semop semtimedop semtimedop_time64 msgrcv msgsnd ipc mq_timedreceive mq_timedsend "
+	  "msgrcv msgsnd ipc mq_timedreceive mq_timedsend "
 	  "mq_timedreceive_time64 mq_timedsend_time64" },
+	{ STATE_IPC, WHERE_SYSV, "semop semtimedop semtimedop_time64" },
 	{ STATE_IPC, WHERE_FD0, "flock fcntl fcntl64" },
 	{ STATE_IO_URING, WHERE_NONE, "io_uring_enter" },
 };

@@ -25,6 +25,14 @@ struct {
 	__type(value, struct ledger_final);
 } ledger_scratch SEC(".maps");
 
+/* On-CPU time of the tree: of the stays that ended on this CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} ledger_cpu_ns SEC(".maps");
+
 /* ---- births and ends ---- */
 
 static __always_inline struct ledger_thread *account_draft(__u32 which, const struct target *t)
@@ -146,6 +154,16 @@ __noinline int arrive_unseen(struct ledger_thread *l, __u64 now)
 	return 0;
 }
 
+/* What move() will charge for the stay that ends, on the CPU where it ends. */
+static __always_inline void cpu_time_add(const struct ledger_thread *l, __u64 now)
+{
+	__u32 zero = 0;
+	__u64 *total = bpf_map_lookup_elem(&ledger_cpu_ns, &zero);
+
+	if (total && (__s64)(now - l->since_ns) > 0)
+		*total += now - l->since_ns;
+}
+
 static __always_inline void switch_out(struct ledger_thread *l, struct task_struct *task,
 				       bool preempt, __u64 now)
 {
@@ -223,6 +241,7 @@ int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_
 	if (out && !out->ended) {
 		if (out->state != STATE_ON_CPU)
 			arrive_unseen(out, now);
+		cpu_time_add(out, now);
 		clocks_end(out, clocks, prev->se.exec_start);
 		switch_out(out, prev, preempt, now);
 	}
@@ -412,7 +431,7 @@ static __always_inline void fill_final(struct ledger_final *f, struct ledger_thr
 	f->kernel_switches = task->nvcsw + task->nivcsw - l->base_switches;
 	f->utime_ns = task->utime;
 	f->stime_ns = task->stime;
-	f->pad = 0;
+	f->cpu = task->thread_info.cpu;
 	bpf_probe_read_kernel(f->comm, sizeof(f->comm), &task->comm);
 }
 

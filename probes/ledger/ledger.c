@@ -84,7 +84,7 @@ static int ledger_start(struct probe *p)
 		return err_set(-errno, "cannot map the histograms");
 	}
 	b->free_fd = probe_map_fd(p, "ledger_free_hists");
-	return 0;
+	return cpu_time_open(&b->cpu_time, probe_map_fd(p, "ledger_cpu_ns"));
 }
 
 static void ledger_free(struct probe *p)
@@ -182,11 +182,13 @@ static void take_spilled_hists(struct probe *p, struct ledger_book *b)
 static void take_live(void *ctx, const void *data, size_t size)
 {
 	struct probe *p = ctx;
+	struct ledger_book *b = p->data;
 	struct ledger_final f;
 
 	for (size_t at = 0; at + sizeof(f) <= size; at += sizeof(f)) {
 		memcpy(&f, (const char *)data + at, sizeof(f));
-		book_live(p->data, p->session, &f);
+		cpu_time_live(&b->cpu_time, &f);
+		book_live(b, p->session, &f);
 	}
 }
 
@@ -220,6 +222,7 @@ static int read_living(struct probe *p, struct ledger_book *b, int tries)
 
 		session_poll(s);
 		book_begin(b);
+		cpu_time_begin(&b->cpu_time);
 		err = session_iterate(p, "ledger_live", take_live, p);
 		b->unsteady = comings_and_goings(s) - before + on_their_way(s);
 		if (err || !b->unsteady)
@@ -237,6 +240,8 @@ static int ledger_snapshot(struct probe *p, struct report *r)
 	if (!err &&
 	    bpf_map_lookup_elem(probe_map_fd(p, "ledger_spill"), &(uint32_t){ 0 }, &b->spill))
 		err = err_set(-errno, "cannot read the ledger's spill");
+	if (!err)
+		err = cpu_time_fill(&b->cpu_time, r);
 	if (!err) {
 		r->ledger.present = true;
 		book_report(b, p, r);

@@ -48,6 +48,7 @@ enum object_kind {
 	OBJECT_SOCKET, /* a: inode number, b: device */
 	OBJECT_TTY,    /* a: inode number, b: rdev */
 	OBJECT_KLOCK,  /* a: kernel address of the lock */
+	OBJECT_SYSV,   /* a: ID of a set of System V semaphores */
 };
 
 struct object_key {
@@ -168,7 +169,7 @@ struct ledger_final {
 	__u64 kernel_switches; /* nvcsw + nivcsw since base_switches */
 	__u64 utime_ns, stime_ns;
 	__u32 alive; /* 1: from the iterator */
-	__u32 pad;
+	__u32 cpu;   /* alive: where it is, or was last */
 	char comm[COMM_LEN];
 	struct ledger_thread thread;
 };

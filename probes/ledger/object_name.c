@@ -16,12 +16,12 @@ struct name_key { /* object.bpf.h */
 const char *object_kind_name(int kind)
 {
 	static const char *const names[] = {
-		[OBJECT_NONE] = "none",         [OBJECT_FUTEX] = "futex",   [OBJECT_FILE] = "file",
-		[OBJECT_PIPE] = "pipe",         [OBJECT_SOCKET] = "socket", [OBJECT_TTY] = "tty",
-		[OBJECT_KLOCK] = "kernel_lock",
+		[OBJECT_NONE] = "none",         [OBJECT_FUTEX] = "futex",    [OBJECT_FILE] = "file",
+		[OBJECT_PIPE] = "pipe",         [OBJECT_SOCKET] = "socket",  [OBJECT_TTY] = "tty",
+		[OBJECT_KLOCK] = "kernel_lock", [OBJECT_SYSV] = "semaphore",
 	};
 
-	return kind >= 0 && kind <= OBJECT_KLOCK ? names[kind] : "none";
+	return kind >= 0 && kind <= OBJECT_SYSV ? names[kind] : "none";
 }
 
 size_t object_path(const struct object_name *name, char *out, size_t size)
@@ -103,6 +103,8 @@ const char *object_name_make(struct report *r, struct probe *p, const struct obj
 		return report_printf(r, "0x%llx", key->a);
 	if (key->kind == OBJECT_KLOCK)
 		return report_printf(r, "0x%llx", key->a);
+	if (key->kind == OBJECT_SYSV)
+		return report_printf(r, "semaphore set %llu", key->a);
 	if (key->kind == OBJECT_PIPE)
 		return report_printf(r, "pipe:[%llu]", key->a);
 	named = !bpf_map_lookup_elem(probe_map_fd(p, "ledger_names"), &nkey, &name);

@@ -215,6 +215,8 @@ struct gather {
 	struct object_entry *objects;
 	struct waker_entry *wakers;
 	struct folded other;
+	struct ledger_blocked *blocked;
+	size_t nblocked;
 };
 
 /* The block that a living thread is in the middle of belongs to its object too. */
@@ -246,8 +248,32 @@ struct gather *rows_begin(const struct rows *rows)
 	return g;
 }
 
+/* Who waits for a lock now; which one the kernel knows for the inner ones as well. */
+static void add_blocked(struct gather *g, const struct ledger_final *f)
+{
+	const struct ledger_thread *t = &f->thread;
+	struct ledger_blocked *b;
+
+	if ((t->state != STATE_FUTEX && t->state != STATE_KERNEL_LOCK) ||
+	    g->nblocked == LOCKS_SHOWN)
+		return;
+	if (!g->blocked)
+		g->blocked = calloc(LOCKS_SHOWN, sizeof(*g->blocked));
+	if (!g->blocked)
+		abort();
+	b = &g->blocked[g->nblocked++];
+	b->pid = t->who.pid;
+	b->tid = t->who.tid;
+	b->proc_id = t->who.proc_id;
+	memcpy(b->comm, f->comm, COMM_LEN);
+	b->ns = f->now_ns > t->since_ns ? f->now_ns - t->since_ns : 0;
+	if (t->state == STATE_FUTEX && t->object && t->object <= LEDGER_OBJECTS)
+		b->address = t->objects[t->object - 1].key.a;
+}
+
 void rows_add_live(struct rows *rows, struct gather *g, const struct ledger_final *f)
 {
+	add_blocked(g, f);
 	ident_add(&rows->idents, f);
 	add_thread(&g->objects, &g->wakers, &g->other, &f->thread);
 	add_present_object(g, f);
@@ -297,6 +323,8 @@ static void report_objects(struct gather *g, struct probe *p, const struct tree 
 		}
 		row = &l->objects[l->nobjects++];
 		row->pid = proc ? proc->pid : 0;
+		row->proc_id = e->key.proc_id;
+		row->address = e->key.kind == OBJECT_FUTEX ? e->key.a : 0;
 		if (proc)
 			memcpy(row->comm, proc->comm, COMM_LEN);
 		row->state = e->key.state;
@@ -317,6 +345,34 @@ static void report_objects(struct gather *g, struct probe *p, const struct tree 
 		.count = g->other.sum.objects.count,
 		.max_ns = g->other.sum.objects.max_ns,
 	};
+}
+
+static void report_locks(struct gather *g, struct report *r)
+{
+	struct ledger_report *l = &r->ledger;
+	struct object_entry *e, *next;
+	size_t n = 0;
+
+	HASH_ITER(hh, g->objects, e, next)
+		n += e->key.kind == OBJECT_FUTEX || e->key.kind == OBJECT_SYSV;
+	n = n < LOCKS_SHOWN ? n : LOCKS_SHOWN;
+	l->locks = report_alloc(r, (n + 1) * sizeof(*l->locks));
+	HASH_ITER(hh, g->objects, e, next) {
+		if ((e->key.kind != OBJECT_FUTEX && e->key.kind != OBJECT_SYSV) || l->nlocks == n)
+			continue;
+		l->locks[l->nlocks++] = (struct ledger_lock){
+			.address = e->key.a,
+			.proc_id = e->key.proc_id,
+			.kind = e->key.kind,
+			.ns = e->stat.ns,
+			.count = e->stat.count,
+			.max_ns = e->stat.max_ns,
+		};
+	}
+	l->blocked = report_alloc(r, (g->nblocked + 1) * sizeof(*l->blocked));
+	if (g->nblocked)
+		memcpy(l->blocked, g->blocked, g->nblocked * sizeof(*l->blocked));
+	l->nblocked = g->nblocked;
 }
 
 static const char *const waker_names[] = { "thread", "timer", "interrupt" };
@@ -377,6 +433,7 @@ void rows_report(const struct rows *rows, struct gather *g, struct probe *p,
 {
 	gather_kernel(g, p);
 	report_objects(g, p, tree, r);
+	report_locks(g, r);
 	report_wakers(g, p, rows, r);
 	r->ledger.objects_folded = g->other.objects;
 	r->ledger.wakers_folded = g->other.wakers;
@@ -388,5 +445,6 @@ void rows_end(struct gather *g)
 		return;
 	objects_free(g->objects);
 	wakers_free(g->wakers);
+	free(g->blocked);
 	free(g);
 }

@@ -5,6 +5,7 @@
 
 #include <asm/unistd.h>
 
+#include "locks.h"
 #include "roles.h"
 #include "slot.bpf.h"
 #include "syscalls.h"
@@ -25,9 +26,54 @@ struct call_done {
 	__u32 tid;
 };
 
-/* By slot of the call (syscalls.h). */
+/* By slot of the call (syscalls.h); new calls, from 424 on, stand closer there. */
+#define CALL_SLOT(nr) ((nr) < CALLS_LOW ? (nr) : (nr)-CALLS_HIGH_FIRST + CALLS_LOW)
+
 static const __u8 call_roles[512] SEC(".rodata.roles") = {
 	[CALL_SLOTS] = 0, /* no slot, no role */
+	[CALL_SLOT(__NR_read)] = ROLE_NETWORK | ROLE_IO,
+	[CALL_SLOT(__NR_readv)] = ROLE_NETWORK | ROLE_IO,
+	[CALL_SLOT(__NR_preadv2)] = ROLE_NETWORK | ROLE_IO,
+	[CALL_SLOT(__NR_recvfrom)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_recvmsg)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_recvmmsg)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_write)] = ROLE_NETWORK | ROLE_IO,
+	[CALL_SLOT(__NR_writev)] = ROLE_NETWORK | ROLE_IO,
+	[CALL_SLOT(__NR_pwritev2)] = ROLE_NETWORK | ROLE_IO,
+	[CALL_SLOT(__NR_sendto)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_sendmsg)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_sendmmsg)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_sendfile)] = ROLE_NETWORK | ROLE_IO,
+	[CALL_SLOT(__NR_splice)] = ROLE_NETWORK | ROLE_IO,
+	[CALL_SLOT(__NR_connect)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_accept)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_accept4)] = ROLE_NETWORK,
+	[CALL_SLOT(__NR_pread64)] = ROLE_IO,
+	[CALL_SLOT(__NR_preadv)] = ROLE_IO,
+	[CALL_SLOT(__NR_pwrite64)] = ROLE_IO,
+	[CALL_SLOT(__NR_pwritev)] = ROLE_IO,
+	[CALL_SLOT(__NR_copy_file_range)] = ROLE_IO,
+	[CALL_SLOT(__NR_tee)] = ROLE_IO,
+	[CALL_SLOT(__NR_open)] = ROLE_IO,
+	[CALL_SLOT(__NR_openat)] = ROLE_IO,
+	[CALL_SLOT(__NR_openat2)] = ROLE_IO,
+	[CALL_SLOT(__NR_creat)] = ROLE_IO,
+	[CALL_SLOT(__NR_close)] = ROLE_IO,
+	[CALL_SLOT(__NR_close_range)] = ROLE_IO,
+	[CALL_SLOT(__NR_lseek)] = ROLE_IO,
+	[CALL_SLOT(__NR_fsync)] = ROLE_IO,
+	[CALL_SLOT(__NR_fdatasync)] = ROLE_IO,
+	[CALL_SLOT(__NR_syncfs)] = ROLE_IO,
+	[CALL_SLOT(__NR_sync_file_range)] = ROLE_IO,
+	[CALL_SLOT(__NR_sync)] = ROLE_IO,
+	[CALL_SLOT(__NR_msync)] = ROLE_IO,
+	[CALL_SLOT(__NR_futex)] = ROLE_LOCKS,
+	[CALL_SLOT(LOCKS_NR_FUTEX_WAITV)] = ROLE_LOCKS,
+	[CALL_SLOT(LOCKS_NR_FUTEX_WAKE)] = ROLE_LOCKS,
+	[CALL_SLOT(LOCKS_NR_FUTEX_WAIT)] = ROLE_LOCKS,
+	[CALL_SLOT(LOCKS_NR_FUTEX_REQUEUE)] = ROLE_LOCKS,
+	[CALL_SLOT(__NR_semop)] = ROLE_LOCKS,
+	[CALL_SLOT(__NR_semtimedop)] = ROLE_LOCKS,
 };
 
 static __always_inline __u32 call_role(__u32 slot)
@@ -35,8 +81,18 @@ static __always_inline __u32 call_role(__u32 slot)
 	return call_roles[slot & 511] & syscalls_cfg.roles;
 }
 
-static __noinline int call_tell(const struct call_done *call, __u32 roles)
+#include "../io/calls.bpf.h"
+#include "../locks/calls.bpf.h"
+#include "../network/calls.bpf.h"
+
+static __always_inline int call_tell(const struct call_done *call, __u32 roles)
 {
+	if (roles & ROLE_IO)
+		io_call(call);
+	if (roles & ROLE_NETWORK)
+		network_call(call);
+	if (roles & ROLE_LOCKS)
+		locks_call(call);
 	return 0;
 }
 

@@ -267,12 +267,12 @@ static __always_inline struct syscalls_thread *record_open(struct task_struct *t
 	return c;
 }
 
-/* All that is not the common case: a native call with a slot, of a thread with a record. */
+/*
+ * All that is not the common case: a native call with a slot, of a thread with a record.
+ * Returns whether other probes may have a role in it.
+ */
 static __noinline int count_slow(__u64 nr, __s64 ret)
 {
-	__u32 roles;
-	__u64 ns;
-
 	struct call called = { .nr = nr, .ret = ret }, *call = &called;
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct target *t = target_of(task);
@@ -288,25 +288,24 @@ static __noinline int count_slow(__u64 nr, __s64 ret)
 		if (is_born(call))
 			return 0;
 		c = record_open(task, t);
-		if (!c)
-			return count_unrecorded(call);
+		if (!c) {
+			count_unrecorded(call);
+			return 0;
+		}
 	}
 	slot = call_slot(call->nr);
 	if (call->abi != ABI_NATIVE || slot >= CALL_SLOTS) {
 		c->enter_ns = 0;
-		return count_rare(call);
+		count_rare(call);
+		return 0;
 	}
-	ns = call_time(c);
 	if (syscalls_cfg.latency)
-		count_time(slot, ns);
+		count_time(slot, call_time(c));
 	if (++c->counts[slot] <= 1)
 		count_first(c, slot, call->proc_id);
 	if (failed(call->ret))
 		count_error(c, slot, -call->ret, call->proc_id);
-	roles = call_role(slot);
-	if (roles)
-		call_share(c, roles, slot, call->ret, ns, NULL);
-	return 0;
+	return call->nr == nr;
 }
 
 static __always_inline int count_call(__u64 nr, __s64 ret, struct pt_regs *regs)
@@ -314,21 +313,27 @@ static __always_inline int count_call(__u64 nr, __s64 ret, struct pt_regs *regs)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscalls_thread *c = record_of(task);
 	__u32 slot = call_slot(nr), roles;
-	__u64 ns;
+	__u64 ns = 0;
 
-	if (!c || slot >= CALL_SLOTS || (task->thread_info.status & TS_COMPAT))
-		return c || task_map_any(task) ? count_slow(nr, ret) : 0;
-	if (nr == __NR_execve && c->execveat) {
-		c->execveat = 0;
-		slot = __NR_execveat;
+	if (!c || slot >= CALL_SLOTS || (task->thread_info.status & TS_COMPAT)) {
+		if ((!c && !task_map_any(task)) || !count_slow(nr, ret))
+			return 0;
+		c = record_of(task);
+		if (!c || slot >= CALL_SLOTS)
+			return 0;
+	} else {
+		if (nr == __NR_execve && c->execveat) {
+			c->execveat = 0;
+			slot = __NR_execveat;
+		}
+		ns = syscalls_cfg.latency | syscalls_cfg.timed ? call_time(c) : 0;
+		if (syscalls_cfg.latency)
+			count_time(slot, ns);
+		if (++c->counts[slot] <= 1)
+			count_first(c, slot, c->proc_id);
+		if (failed(ret))
+			count_error(c, slot, -ret, c->proc_id);
 	}
-	ns = syscalls_cfg.latency | syscalls_cfg.timed ? call_time(c) : 0;
-	if (syscalls_cfg.latency)
-		count_time(slot, ns);
-	if (++c->counts[slot] <= 1)
-		count_first(c, slot, c->proc_id);
-	if (failed(ret))
-		count_error(c, slot, -ret, c->proc_id);
 	roles = call_role(slot);
 	if (roles)
 		call_share(c, roles, slot, ret, ns, regs);
@@ -410,32 +415,7 @@ int BPF_PROG(syscalls_exec, struct task_struct *unused, int old_pid, struct linu
 	return 0;
 }
 
-/* ---- operations of io_uring, booked on who submits them ---- */
-
-static __always_inline int count_uring(struct io_kiocb *req)
-{
-	struct target *t = target_current();
-	struct rare_key key = { .abi = ABI_URING };
-
-	if (!t)
-		return 0;
-	key.proc_id = t->proc_id;
-	key.nr = TASK_READ(req, opcode);
-	return rare_add(&key, 1);
-}
-
-SEC_TP("io_uring_submit_req")
-int BPF_PROG(syscalls_uring_req, struct io_kiocb *req)
-{
-	return count_uring(req);
-}
-
-/* Its name before 6.3, ad1fe1b8a5b8 */
-SEC_TP("io_uring_submit_sqe")
-int BPF_PROG(syscalls_uring_sqe, struct io_kiocb *req)
-{
-	return count_uring(req);
-}
+#include "uring.bpf.h"
 
 /* ---- the end of a thread, and what lives ---- */
 

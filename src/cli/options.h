@@ -68,6 +68,8 @@ struct options {
 	struct map_limit limits[MAX_LIMITS];
 	size_t nlimits;
 	bool syscall_latency, io_latency;
+	bool lock_order;
+	bool kmem, pmu;
 	unsigned sample_interval; /* --sample-interval N; 0, 1: every event */
 	bool wait_all;
 	const char *user; /* -u */

@@ -75,6 +75,7 @@ static struct facts {
 	long long preempt_delta;
 	bool rdonly_cast;
 	bool stolen;
+	int complete_args, multishot;
 	char *names; /* of tracepoints, each ended by NUL, in one block */
 	size_t size;
 } facts;
@@ -105,6 +106,34 @@ static void take_tracepoints(const struct btf *btf)
 	}
 }
 
+/* A tracepoint's type is a pointer to a function of (void *data, its arguments). */
+static int tracepoint_args(const struct btf *btf, const char *typedef_name)
+{
+	int id = btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF);
+	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, (__u32)id);
+
+	t = t ? btf__type_by_id(btf, t->type) : NULL;
+	t = t && btf_is_ptr(t) ? btf__type_by_id(btf, t->type) : NULL;
+	return t && btf_is_func_proto(t) ? btf_vlen(t) - 1 : 0;
+}
+
+/* A constant of an enum that has no name itself. */
+static int enumerator(const struct btf *btf, const char *name)
+{
+	for (__u32 id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		const struct btf_enum *e;
+
+		if (!btf_is_enum(t) || t->name_off)
+			continue;
+		e = btf_enum(t);
+		for (int i = 0; i < btf_vlen(t); i++)
+			if (!strcmp(btf__name_by_offset(btf, e[i].name_off), name))
+				return e[i].val;
+	}
+	return -1;
+}
+
 /* CONFIG_PARAVIRT_TIME_ACCOUNTING and CONFIG_IRQ_TIME_ACCOUNTING each have a member for it. */
 static bool has_stolen(const struct btf *btf)
 {
@@ -128,6 +157,8 @@ static const struct facts *kernel_facts(void)
 	facts.preempt_delta = delta(btf);
 	facts.rdonly_cast = btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 	facts.stolen = has_stolen(btf);
+	facts.complete_args = tracepoint_args(btf, TRACEPOINT_PREFIX "io_uring_complete");
+	facts.multishot = enumerator(btf, "REQ_F_APOLL_MULTISHOT_BIT");
 	take_tracepoints(btf);
 	btf__free(btf); /* some megabytes, which loading the objects will want */
 	return &facts;
@@ -190,4 +221,14 @@ bool kernel_btf_has_tracepoint(const char *name)
 		if (!strcmp(f->names + at, name))
 			return true;
 	return false;
+}
+
+int kernel_btf_uring_complete_args(void)
+{
+	return kernel_facts()->complete_args;
+}
+
+int kernel_btf_uring_multishot(void)
+{
+	return kernel_facts()->multishot;
 }

@@ -17,5 +17,9 @@ bool kernel_btf_has_function(const char *name);
 bool kernel_btf_can_fentry(void);
 /* Has the kernel a tracepoint of that name, for a tp_btf program? */
 bool kernel_btf_has_tracepoint(const char *name);
+/* How many arguments io_uring_complete has for a program; they changed (072d37b53be4). */
+int kernel_btf_uring_complete_args(void);
+/* Number of the bit of io_kiocb.flags that marks a multishot request; -1: not known. */
+int kernel_btf_uring_multishot(void);
 
 #endif

@@ -295,9 +295,9 @@ int session_open(struct session **out, const struct options *options, bool attac
 		err = make_probes(s);
 	if (!err)
 		err = attach_probes(s, &env);
+	malloc_trim(0); /* of what loading took, before we map what was made */
 	if (!err)
 		err = start_session(s);
-	malloc_trim(0);
 	if (err) {
 		if (!*err_text())
 			err_set(err, "BPF programs cannot be attached");

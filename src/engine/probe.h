@@ -54,6 +54,8 @@ struct probe_class {
 	int (*configure)(struct probe *p, struct bpf_object *obj);
 	/* After attach: look up maps, make user-side tables. */
 	int (*start)(struct probe *p);
+	/* `run`: the next child that this process forks is the command. May be NULL. */
+	void (*arm)(struct probe *p, int launcher);
 	/* A ring record that no one else took; returns true when it was this probe's. */
 	bool (*event)(struct probe *p, const struct event_head *head, size_t size);
 	/* Reads what is live, fills this probe's part of the report. */

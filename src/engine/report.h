@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu_report.h"
+#include "io_report.h"
 #include "ledger.h"
-
-struct wait_stat {
-	uint64_t ns, count, max_ns;
-	uint64_t min_ns;                 /* shortest; 0 when count is 0 or nobody measured it */
-	uint64_t p50_ns, p95_ns, p99_ns; /* 0 when count is 0 or the histogram was refused */
-};
+#include "locks_report.h"
+#include "memory_report.h"
+#include "network_report.h"
+#include "wait_stat.h"
 
 /*
  * An account: of a thread, a process, a command name or the tree. states[] sum to
@@ -40,11 +40,6 @@ struct thread_row {
 	char comm[COMM_LEN];
 	uint64_t start_ns;
 	struct account account;
-};
-
-/* A bucket of a histogram that is not empty. */
-struct hist_row {
-	uint64_t floor_ns, ceil_ns, count;
 };
 
 /* Calls and errors of one system call. */
@@ -103,7 +98,8 @@ struct command_row {
 };
 
 struct object_row {
-	uint32_t pid;
+	uint32_t pid, proc_id;
+	uint64_t address; /* of a futex */
 	char comm[COMM_LEN];
 	enum ledger_state state;
 	const char *kind; /* "futex", "file", "socket", "pipe", "tty", "kernel_lock" */
@@ -121,6 +117,22 @@ struct waker_row {
 	uint64_t count, ns;
 };
 
+/* Time waited for one lock, of the rows' own number: what the locks probe joins with. */
+struct ledger_lock {
+	uint64_t address; /* of a futex; OBJECT_SYSV: the set's ID */
+	uint32_t proc_id;
+	enum object_kind kind; /* OBJECT_FUTEX, OBJECT_SYSV */
+	uint64_t ns, count, max_ns;
+};
+
+/* A living thread that waits now: in a futex call, or for a lock inside the kernel. */
+struct ledger_blocked {
+	uint32_t pid, tid, proc_id;
+	char comm[COMM_LEN];
+	uint64_t address; /* of the futex; 0: not known */
+	uint64_t ns;      /* so far */
+};
+
 struct ledger_report {
 	bool present; /* false: the probe could not run; see trust.sources */
 	struct account tree;
@@ -133,9 +145,15 @@ struct ledger_report {
 	size_t ncommands;
 	struct object_row *objects; /* by ns, descending */
 	size_t nobjects;
+	struct ledger_lock *locks; /* bounded */
+	size_t nlocks;
+	struct ledger_blocked *blocked; /* bounded */
+	size_t nblocked;
 	struct waker_row *wakers; /* by ns, descending */
 	size_t nwakers;
 	uint64_t objects_folded, wakers_folded; /* entries that went into the rows `other` */
+	uint64_t *cpu_ns; /* on-CPU time by CPU; sums to tree.states[STATE_ON_CPU].ns */
+	size_t ncpus;
 	struct hist_row *runqueue; /* runqueue latency of the tree, non-empty buckets */
 	size_t nrunqueue;
 };
@@ -247,6 +265,11 @@ struct report {
 	uint64_t execs;
 	struct ledger_report ledger;
 	struct syscall_report syscalls;
+	struct cpu_report cpu;
+	struct network_report network;
+	struct io_report io;
+	struct locks_report locks;
+	struct memory_report memory;
 	struct trust trust;
 	void *arena; /* owns everything above */
 };

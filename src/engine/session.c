@@ -110,13 +110,16 @@ void session_close(struct session *s)
 
 void session_arm(struct session *s, pid_t launcher)
 {
+	for (size_t i = 0; i < s->nprobes; i++)
+		if (s->probes[i].obj && s->probes[i].class->arm)
+			s->probes[i].class->arm(&s->probes[i], launcher);
 	s->start_ns = session_clock();
 	__atomic_store_n(&s->control->launcher_tid, (uint32_t)launcher, __ATOMIC_SEQ_CST);
 }
 
 /* Runs an iterator program to its end; what it writes goes to `take`. */
-int session_iterate(struct probe *p, const char *prog_name,
-		    void (*take)(void *ctx, const void *data, size_t size), void *ctx)
+static int iterate(struct probe *p, const char *prog_name, const struct bpf_iter_attach_opts *opts,
+		   void (*take)(void *ctx, const void *data, size_t size), void *ctx)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, prog_name);
 	struct bpf_link *link;
@@ -124,7 +127,7 @@ int session_iterate(struct probe *p, const char *prog_name,
 	ssize_t n = -1;
 	int fd, err = 0;
 
-	link = prog ? bpf_program__attach_iter(prog, NULL) : NULL;
+	link = prog ? bpf_program__attach_iter(prog, opts) : NULL;
 	err = link ? libbpf_get_error(link) : -errno;
 	if (err)
 		return err_set(err, "cannot attach iterator '%s'", prog_name);
@@ -144,6 +147,21 @@ int session_iterate(struct probe *p, const char *prog_name,
 		close(fd);
 	bpf_link__destroy(link);
 	return err;
+}
+
+int session_iterate(struct probe *p, const char *prog_name,
+		    void (*take)(void *ctx, const void *data, size_t size), void *ctx)
+{
+	return iterate(p, prog_name, NULL, take, ctx);
+}
+
+int session_iterate_map(struct probe *p, const char *prog_name, const char *map,
+			void (*take)(void *ctx, const void *data, size_t size), void *ctx)
+{
+	union bpf_iter_link_info info = { .map.map_fd = (__u32)probe_map_fd(p, map) };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return iterate(p, prog_name, &opts, take, ctx);
 }
 
 static void take_nothing(void *ctx, const void *data, size_t size)

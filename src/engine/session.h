@@ -77,6 +77,9 @@ void session_note(struct session *s, const char *fmt, ...) __attribute__((format
 /* Runs an iterator program of p's object to its end; whole records go to `take`. */
 int session_iterate(struct probe *p, const char *prog_name,
 		    void (*take)(void *ctx, const void *data, size_t size), void *ctx);
+/* The same over the elements of the map `map` (a program of iter/bpf_map_elem). */
+int session_iterate_map(struct probe *p, const char *prog_name, const char *map,
+			void (*take)(void *ctx, const void *data, size_t size), void *ctx);
 
 /*
  * Loads and attaches `source` of `class` (NULL: the target object) alone, and lets go of

@@ -2,8 +2,9 @@
 /*
  * Figures by process; see slots.h.
  *
- * Limits: SLOT_ROWS rows of every map (a row a slot and stripe), `--limit slot_owners=N`
- * slots; a process that finds none free counts in slot 0, so in the tree only.
+ * Limits: SLOT_ROWS rows of every map (a row a slot and stripe) but at least MIN_SLOTS slots;
+ * `--limit slot_owners=N` says how many. A process that finds none free counts in slot 0, so
+ * in the tree only.
  */
 #include "slots.h"
 
@@ -17,7 +18,8 @@
 #include "err.h"
 #include "session.h"
 
-#define SLOT_ROWS 4096
+#define SLOT_ROWS 2048 /* mapped, they are part of our own memory */
+#define MIN_SLOTS 512
 #define MAX_SHIFT 3 /* eight stripes; bpf/slot.bpf.h takes up to 7 */
 #define USAGE_TRIES 4
 
@@ -26,12 +28,13 @@
 static void choose_size(struct session *s)
 {
 	int cpus = libbpf_num_possible_cpus();
-	uint32_t shift = 0;
+	uint32_t shift = 0, slots;
 
 	while (shift < MAX_SHIFT && 1 << shift < cpus)
 		shift++;
 	s->slots.cfg.shift = shift;
-	s->slots.cfg.count = 1 + probe_limit(&s->target, "slot_owners", SLOT_ROWS >> shift);
+	slots = SLOT_ROWS >> shift < MIN_SLOTS ? MIN_SLOTS : SLOT_ROWS >> shift;
+	s->slots.cfg.count = 1 + probe_limit(&s->target, "slot_owners", slots);
 }
 
 static int resize(struct bpf_object *obj, const char *name, uint32_t entries)
@@ -222,12 +225,11 @@ void slots_retire(struct session *s, struct process *p)
 {
 	p->retired = s->slots.fresh;
 	s->slots.fresh = p;
+	s->slots.nfresh++;
 }
 
-void slots_collect(struct session *s)
+static void collect_ripe(struct slots *sl)
 {
-	struct slots *sl = &s->slots;
-
 	for (struct process *p = sl->ripe, *next; p; p = next) {
 		next = p->retired;
 		p->retired = NULL;
@@ -235,6 +237,17 @@ void slots_collect(struct session *s)
 	}
 	sl->ripe = sl->fresh;
 	sl->fresh = NULL;
+	sl->nfresh = 0;
+}
+
+void slots_collect(struct session *s)
+{
+	struct slots *sl = &s->slots;
+	bool many = sl->nfresh > sl->cfg.count / 8; /* others may be waiting for their slots */
+
+	collect_ripe(sl);
+	if (many)
+		collect_ripe(sl);
 }
 
 /* ---- questions ---- */

@@ -50,6 +50,7 @@ struct slots {
 	size_t owners_bytes;
 	int free_fd;
 	struct process *ripe, *fresh; /* dead, to be taken out now, at the next poll */
+	size_t nfresh;
 };
 
 /* Before the load: how many slots and stripes; sizes the object's slot maps. */

@@ -30,12 +30,13 @@ static struct source_attempt *note(struct probe *p, const char *source, const ch
 	return a;
 }
 
-static bool listed(const char *const *list, const char *name)
+/* The list's own string of that name, which outlives the object; NULL: it is not there. */
+static const char *listed(const char *const *list, const char *name)
 {
 	for (int i = 0; i < SOURCE_PROGS && list[i]; i++)
 		if (!strcmp(list[i], name))
-			return true;
-	return false;
+			return list[i];
+	return NULL;
 }
 
 static bool is_iterator(const struct bpf_program *prog)
@@ -111,7 +112,7 @@ static void choose_programs(struct probe *p, const struct source *src, bool seed
 		} else if (!want && listed(src->optional, name)) {
 			want = hook_known(prog);
 			if (!want)
-				note(p, src->name, name, -ENOENT);
+				note(p, src->name, listed(src->optional, name), -ENOENT);
 		}
 		bpf_program__set_autoload(prog, want);
 	}
@@ -157,13 +158,13 @@ struct bpf_object *source_open(bool hash)
 }
 
 static int attach_one(struct probe *p, const struct source *src, struct bpf_program *prog,
-		      bool must)
+		      const char *name, bool must)
 {
 	struct bpf_link *link = bpf_program__attach(prog);
 	int err = libbpf_get_error(link);
 
 	if (err) {
-		note(p, src->name, bpf_program__name(prog), err);
+		note(p, src->name, name, err);
 		return must ? err : 0;
 	}
 	p->links[p->nlinks++] = link;
@@ -181,7 +182,7 @@ static int attach_list(struct probe *p, const struct source *src, const char *co
 			return err_set(-EINVAL, "program '%s' is not in the object", list[i]);
 		if (!bpf_program__autoload(prog))
 			continue;
-		err = attach_one(p, src, prog, must);
+		err = attach_one(p, src, prog, list[i], must);
 		if (err)
 			return err;
 	}

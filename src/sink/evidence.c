@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "err.h"
+#include "hist.h"
 #include "states.h"
+#include "sum.h"
 
 #define BUCKETS 20 /* 2^0 … 2^19 us, as its metrics have them */
 #define TOP_REASONS 8
@@ -120,7 +122,132 @@ static json_t *syscall_counts(const struct syscall_table *t)
 	return counts;
 }
 
-json_t *evidence_json(const struct report *r)
+/* ---- what the probes tell ---- */
+
+static uint64_t mean_us(uint64_t ns, uint64_t n)
+{
+	return n ? ns / n / 1000 : 0;
+}
+
+static json_t *network(const struct network_report *n)
+{
+	const struct network_slot *s = &n->tree.counts;
+
+	return json_pack("{s:o, s:o, s:o, s:o}", "tcp_connections",
+			 count(s->connected + s->accepts), "tcp_bytes_sent",
+			 count(network_tcp_sent(s)), "tcp_retransmissions", count(s->retransmits),
+			 "udp_packets", count(network_udp_messages(s)));
+}
+
+/* cache_hits and _misses are the CPU's: only where it counts them for us. */
+static json_t *memory(const struct memory_report *m)
+{
+	json_t *o = json_pack("{s:o, s:o}", "page_faults_minor", count(m->tree.minor_faults),
+			      "page_faults_major", count(m->tree.major_faults));
+	const struct pmu_value *all = &m->pmu.events[PMU_CACHE_REFERENCES];
+	const struct pmu_value *missed = &m->pmu.events[PMU_CACHE_MISSES];
+
+	if (all->present && missed->present) {
+		set(o, "cache_hits",
+		    count(all->count > missed->count ? all->count - missed->count : 0));
+		set(o, "cache_misses", count(missed->count));
+	}
+	return o;
+}
+
+/* Of the calls when they are timed (--io-latency), else of the requests to disks. */
+static void io_latency(json_t *o, const struct io_figures *f)
+{
+	uint64_t ns = 0, n = 0;
+
+	for (int i = IO_READ; i <= IO_WRITE; i++) {
+		if (!f->calls[i].timed)
+			continue;
+		ns += f->calls[i].time.stat.ns;
+		n += f->calls[i].time.stat.count;
+	}
+	for (int i = 0; i < IO_BLOCK_OPS && !n; i++) {
+		ns += f->block[i].queue.stat.ns + f->block[i].device.stat.ns;
+		n += f->block[i].device.stat.count;
+	}
+	if (n)
+		set(o, "avg_io_latency_us", count(mean_us(ns, n)));
+}
+
+static json_t *io(const struct io_report *i)
+{
+	const struct io_figures *f = &i->tree;
+	json_t *o = json_pack("{s:o, s:o}", "file_opens", count(f->calls[IO_OPEN].count),
+			      "file_reads_bytes", count(f->kinds[IO_REGULAR].read_bytes));
+
+	if (f->cache.hits + f->cache.misses)
+		set(o, "cache_hit_ratio", json_real(f->cache.hit_ratio * 100));
+	io_latency(o, f);
+	return o;
+}
+
+static json_t *cpu(const struct cpu_report *c)
+{
+	uint64_t throttled = 0;
+
+	for (size_t i = 0; i < c->nquotas; i++)
+		throttled += c->quotas[i].throttled_periods;
+	return json_pack("{s:o, s:o, s:o, s:o}", "context_switches",
+			 count(c->tree.voluntary + c->tree.involuntary), "cpu_migrations",
+			 count(c->tree.migrations), "interrupts",
+			 count(c->tree.hard.count + c->tree.soft.count), "throttle_events",
+			 count(throttled));
+}
+
+static json_t *locks(const struct locks_report *l)
+{
+	const struct locks_figures *f = &l->tree;
+	json_t *o = json_object();
+
+	if (l->has_kernel)
+		set(o, "mutex_contentions", count(f->counted.kernel[KERNEL_MUTEX].count));
+	set(o, "futex_waits", count(f->counted.futex.waits));
+	set(o, "avg_wait_time_us", count(mean_us(f->futex_ns, f->futex_blocks)));
+	return o;
+}
+
+/* Requests to disks, from being issued to completed, of all sorts together. */
+static json_t *biolatency(struct report *r)
+{
+	uint64_t buckets[HIST_BUCKETS] = { 0 }, max_ns = 0;
+	struct hist_row *rows;
+	size_t n;
+
+	for (int i = 0; i < IO_BLOCK_OPS; i++) {
+		const struct io_time *t = &r->io.tree.block[i].device;
+
+		for (size_t k = 0; k < t->nhist; k++)
+			buckets[hist_bucket(t->hist[k].floor_ns)] += t->hist[k].count;
+		max_ns = t->stat.max_ns > max_ns ? t->stat.max_ns : max_ns;
+	}
+	rows = report_hist(r, buckets, &n);
+	return n ? latency(rows, n, hist_quantile(buckets, 0.95, 0, max_ns)) : NULL;
+}
+
+static void add_probes(json_t *e, struct report *r)
+{
+	json_t *requests;
+
+	if (r->network.present)
+		set(e, "network", network(&r->network));
+	if (r->memory.present)
+		set(e, "memory", memory(&r->memory));
+	if (r->io.present)
+		set(e, "io", io(&r->io));
+	if (r->io.present && (requests = biolatency(r)))
+		set(e, "biolatency", requests);
+	if (r->cpu.present)
+		set(e, "cpu", cpu(&r->cpu));
+	if (r->locks.present)
+		set(e, "locks", locks(&r->locks));
+}
+
+json_t *evidence_json(struct report *r)
 {
 	json_t *e = json_object();
 
@@ -132,12 +259,13 @@ json_t *evidence_json(const struct report *r)
 		set(e, "offcpu", offcpu(&r->ledger.tree));
 		set(e, "exec", execs(r));
 	}
+	add_probes(e, r);
 	if (r->syscalls.present)
 		set(e, "syscall_counts", syscall_counts(&r->syscalls.tree));
 	return json_pack("{s:o}", "evidence", e);
 }
 
-int evidence_write(const struct report *r, struct outfile *f)
+int evidence_write(struct report *r, struct outfile *f)
 {
 	json_t *json = evidence_json(r);
 	char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;

@@ -12,8 +12,8 @@
 #include "report.h"
 
 /* New reference: { "evidence": { "available": …, … } }. */
-json_t *evidence_json(const struct report *r);
+json_t *evidence_json(struct report *r);
 /* 0 or -errno, which f has told and remembers. */
-int evidence_write(const struct report *r, struct outfile *f);
+int evidence_write(struct report *r, struct outfile *f);
 
 #endif

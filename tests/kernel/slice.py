@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(TOP, "tests"))
 import btf
 from tap import main, test
 
-INTS = {"u64": (8, 0), "unsigned long": (8, 0), "u32": (4, 0), "unsigned int": (4, 0), "int": (4, 1),
+INTS = {"u64": (8, 0), "s64": (8, 1), "s32": (4, 1), "unsigned long": (8, 0), "u32": (4, 0), "unsigned int": (4, 0), "int": (4, 1),
         "u16": (2, 0), "u8": (1, 0), "unsigned char": (1, 0), "char": (1, 1)}
 
 
