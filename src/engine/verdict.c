@@ -8,6 +8,7 @@
 
 #include "format.h"
 #include "states.h"
+#include "verdict_probes.h"
 
 #define PARKED_WAIT_NS 10000000ULL /* mean futex wait of a parked thread, at least */
 #define WAKERS_READ 64             /* of the longest; the rest cannot decide */
@@ -323,7 +324,10 @@ static void tell_cause(struct judge *j, const struct group *g)
 		put_duration(j->out, g->ns / g->count);
 		fputs(g->count == 1 ? "" : " on average", j->out);
 	}
-	tell_object(j, g);
+	if (g->state != STATE_DISK || !verdict_syncs(j->out, j->r, g->ns))
+		tell_object(j, g);
+	if (g->state == STATE_SOCKET)
+		verdict_network(j->out, j->r);
 	if (g->state == STATE_FUTEX)
 		tell_waker(j, g->state);
 }
@@ -385,29 +389,6 @@ static void tell_idle(struct judge *j)
 	fputs(").", j->out);
 }
 
-/* Threads that will never go on matter more than where the time went. */
-static void tell_deadlock(struct judge *j)
-{
-	const struct locks_report *l = &j->r->locks;
-	const struct deadlock_member *m = l->ndeadlocks ? l->deadlocks[0].members : NULL;
-	size_t n = m ? l->deadlocks[0].nmembers : 0;
-
-	if (!m)
-		return;
-	j->sentences++;
-	if (n == 1) {
-		fprintf(j->out,
-			"Deadlock: thread %u of %.*s (%u) waits for %s, which it holds itself.",
-			m->tid, COMM_LEN, m->comm, m->pid, m->lock);
-		return;
-	}
-	fprintf(j->out, "Deadlock: %zu threads of %.*s (%u) wait for each other for ever (", n,
-		COMM_LEN, m->comm, m->pid);
-	for (size_t i = 0; i < n && i < 4; i++)
-		fprintf(j->out, "%sthread %u for %s", i ? ", " : "", m[i].tid, m[i].lock);
-	fputs(n > 4 ? ", and so on)." : ").", j->out);
-}
-
 static bool is_large(const struct judge *j, const struct group *g)
 {
 	if (g->kind == GROUP_HANDOFF)
@@ -427,7 +408,7 @@ char *verdict_make(struct report *r)
 	if (!j.out)
 		return NULL;
 	make_groups(&j);
-	tell_deadlock(&j);
+	j.sentences += verdict_deadlock(j.out, r);
 	if (j.busy_ns < r->wall_ns / 2 && j.idle.ns)
 		tell_idle(&j);
 	for (size_t i = 0; i < j.ngroups && j.busy_ns >= r->wall_ns / 200; i++) {
@@ -439,6 +420,7 @@ char *verdict_make(struct report *r)
 	for (size_t i = 0; i < j.ngroups && j.busy_ns >= r->wall_ns / 200; i++)
 		if (is_large(&j, &j.groups[i]))
 			tell(&j, &j.groups[i]);
+	verdict_throttled(j.out, r, j.sentences ? " " : "");
 	fclose(j.out);
 	kept = text && *text ? report_printf(r, "%s", text) : NULL;
 	free(text);

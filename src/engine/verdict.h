@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The verdict: at most three sentences in plain words, each with the figures it stands on,
- * from the ledger alone.
+ * from the ledger, and what the probes know of a cause.
  *
  * Thread time is sorted into groups:
  *   cpu      on_cpu
@@ -24,6 +24,9 @@
  *      the waker of most of it.
  *   3. Other busy groups that have a fifth of B; handoff if it has a fifth of thread time.
  *   4. queue, if it has a tenth of B.
+ * Before them, and beyond the three: a deadlock (probe locks). Behind them: a CPU quota that
+ * held it back (probe cpu). For disk the syncs, for socket the retransmissions stand with the
+ * cause, from the probes io and network.
  */
 #ifndef DWELL_VERDICT_H
 #define DWELL_VERDICT_H

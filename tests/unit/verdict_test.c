@@ -108,6 +108,66 @@ static void disk_with_its_file(void **state)
 		"average; 80.6 % of it on /var/lib/x/wal (db 9). On a CPU: 38.0 %.");
 }
 
+/* The syncs say more than the file: how many, and how long each. */
+static void disk_with_its_syncs(void **state)
+{
+	/* clang-format off */
+	static struct io_file_row files[] = {
+		{ .name = "/var/lib/x/log", .syncs = 2 },
+		{ .name = "/var/lib/x/wal", .syncs = 700 },
+	};
+	/* clang-format on */
+	struct report *r = start(10 * S, 10 * S, 1);
+	struct io_call_row *fsyncs = &r->io.tree.calls[IO_FSYNC];
+
+	wait(r, STATE_DISK, 6200 * MS, 1530);
+	wait(r, STATE_ON_CPU, 3800 * MS, 1600);
+	r->io.present = true;
+	r->io.files = files;
+	r->io.nfiles = 2;
+	fsyncs->time.stat.count = 702;
+	fsyncs->time.stat.ns = 702 * 8 * MS;
+	says(r, "Waiting for the disk: 62.0 % of 10.0 s of busy time, 1,530 waits of 4.05 ms on "
+		"average; most of it in 702 fsyncs of 8.00 ms each, on /var/lib/x/wal. "
+		"On a CPU: 38.0 %.");
+	/* syncs that took less than half of it do not explain it */
+	r = start(10 * S, 10 * S, 1);
+	wait(r, STATE_DISK, 10 * S, 10);
+	r->io.present = true;
+	r->io.tree.calls[IO_FSYNC].time.stat.count = 10;
+	r->io.tree.calls[IO_FSYNC].time.stat.ns = 4 * S;
+	says(r,
+	     "Waiting for the disk: 100 % of 10.0 s of busy time, 10 waits of 1.00 s on average.");
+}
+
+static void sockets_with_their_losses(void **state)
+{
+	struct report *r = start(10 * S, 10 * S, 1);
+
+	wait(r, STATE_SOCKET, 10 * S, 10);
+	r->network.present = true;
+	r->network.tree.counts.data_segments_sent = 1000;
+	r->network.tree.counts.retransmits = 31;
+	says(r, "Waiting for sockets: 100 % of 10.0 s of busy time, 10 waits of 1.00 s on average; "
+		"TCP sent 31 of its segments again (3.1 %).");
+}
+
+static void a_quota_that_held_it_back(void **state)
+{
+	static struct cpu_quota_row quota = {
+		.path = "/box", .periods = 100, .throttled_periods = 60, .throttled_ns = 6 * S
+	};
+	struct report *r = start(10 * S, 10 * S, 1);
+
+	wait(r, STATE_ON_CPU, 10 * S, 10);
+	r->cpu.present = true;
+	r->cpu.quotas = &quota;
+	r->cpu.nquotas = 1;
+	says(r, "CPU-bound: 100 % of 10.0 s of busy time was on a CPU. Throttled: control group "
+		"/box had used up its CPU quota in 60 of 100 periods, for 6.00 s of CPU time "
+		"together.");
+}
+
 /* No object has a fifth of the time: none is named. */
 static void no_object_stands_out(void **state)
 {
@@ -280,6 +340,9 @@ int main(void)
 		cmocka_unit_test(queue),
 		cmocka_unit_test(queue_behind_others),
 		cmocka_unit_test(disk_with_its_file),
+		cmocka_unit_test(disk_with_its_syncs),
+		cmocka_unit_test(sockets_with_their_losses),
+		cmocka_unit_test(a_quota_that_held_it_back),
 		cmocka_unit_test(no_object_stands_out),
 		cmocka_unit_test(lock_with_its_waker),
 		cmocka_unit_test(looks_through_children),

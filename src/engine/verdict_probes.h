@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The probes' part of the verdict; each writes nothing when there is nothing to say. */
+#ifndef DWELL_VERDICT_PROBES_H
+#define DWELL_VERDICT_PROBES_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "report.h"
+
+/* "; most of it in 40 fsyncs of 8.1 ms each, on FILE": returns whether it was said. */
+bool verdict_syncs(FILE *out, const struct report *r, uint64_t disk_ns);
+/* "; TCP sent 12 of its segments again (3.1 %)", from 1 % on. */
+void verdict_network(FILE *out, const struct report *r);
+/* Sentences of their own: a quota that held it back a twentieth of the time; a deadlock. */
+void verdict_throttled(FILE *out, const struct report *r, const char *before);
+bool verdict_deadlock(FILE *out, const struct report *r);
+
+#endif
