@@ -66,7 +66,7 @@ void verdict_throttled(FILE *out, const struct report *r, const char *before)
 		return;
 	fprintf(out,
 		"%sThrottled: control group %s had used up its CPU quota in %llu of %llu periods, "
-		"for %s of CPU time together.",
+		"for %s, summed over the CPUs.",
 		before, worst->path, (unsigned long long)worst->throttled_periods,
 		(unsigned long long)worst->periods,
 		format_duration(time, worst->throttled_ns, true));

@@ -164,8 +164,8 @@ static void a_quota_that_held_it_back(void **state)
 	r->cpu.quotas = &quota;
 	r->cpu.nquotas = 1;
 	says(r, "CPU-bound: 100 % of 10.0 s of busy time was on a CPU. Throttled: control group "
-		"/box had used up its CPU quota in 60 of 100 periods, for 6.00 s of CPU time "
-		"together.");
+		"/box had used up its CPU quota in 60 of 100 periods, for 6.00 s, summed "
+		"over the CPUs.");
 }
 
 /* No object has a fifth of the time: none is named. */
