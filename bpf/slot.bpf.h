@@ -10,7 +10,7 @@
 #include "slot.h"
 #include "target.bpf.h"
 
-const volatile struct slots_cfg slots_cfg SEC(".rodata.slots") = { .count = 1 };
+const volatile struct slots_cfg slots_cfg SEC(".rodata.slots") = { .count = 1, .wake = 1 };
 
 /* Sized and mapped by the engine (src/engine/slots.c). */
 #define SLOT_MAP(map_name, value_type)                                                             \

@@ -165,6 +165,7 @@ int BPF_PROG(target_exit, struct task_struct *unused)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct target *t = target_current();
 	struct exit_event *e;
+	__u64 ended = 1;
 	bool last;
 
 	if (!t)
@@ -173,7 +174,7 @@ int BPF_PROG(target_exit, struct task_struct *unused)
 	/* task->signal by helper: a plain load takes the verifier a millisecond (kread.bpf.h) */
 	last = BPF_CORE_READ(task, signal, live.counter) == 0;
 	if (last && ends_process(task))
-		counter_add(COUNTER_PROCESSES_ENDED);
+		ended = counter_add(COUNTER_PROCESSES_ENDED) % slots_cfg.wake;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
 		counter_add(COUNTER_LOST_EXIT);
@@ -195,7 +196,8 @@ int BPF_PROG(target_exit, struct task_struct *unused)
 		e->exit_code = BPF_CORE_READ(task, signal, group_exit_code);
 	e->group_dead = last;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
-	event_submit(e);
+	/* processes that begin need the slots of those that have ended */
+	bpf_ringbuf_submit(e, ended ? event_wake_flags() : BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 

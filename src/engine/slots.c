@@ -35,6 +35,7 @@ static void choose_size(struct session *s)
 	s->slots.cfg.shift = shift;
 	slots = SLOT_ROWS >> shift < MIN_SLOTS ? MIN_SLOTS : SLOT_ROWS >> shift;
 	s->slots.cfg.count = 1 + probe_limit(&s->target, "slot_owners", slots);
+	s->slots.cfg.wake = s->slots.cfg.count / 4 + 1;
 }
 
 static int resize(struct bpf_object *obj, const char *name, uint32_t entries)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Figures by process in slots: what a process did is in its own row and in the tree's sum, also
+when slots are few, are used again, or have run out; and a total never falls while it runs.
+Truth: each child makes a known number of opens.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import lib
+from tap import main, test
+
+# N children, AT_ONCE of them alive together, each opens its own number of files.
+SCRIPT = """
+import os, sys
+n, at_once = int(sys.argv[1]), int(sys.argv[2])
+base = 0
+for i in range(0, n, at_once):
+    r, w = os.pipe()
+    pids = []
+    for k in range(i, min(n, i + at_once)):
+        pid = os.fork()
+        if not pid:
+            os.close(w)
+            for j in range(100 + k):
+                os.close(os.open("/dev/null", os.O_RDONLY))
+            os.read(r, 1)
+            os._exit(0)
+        pids.append(pid)
+        print(f"child.{pid}={100 + k}", flush=True)
+    os.close(r)
+    os.close(w)
+    for pid in pids:
+        os.waitpid(pid, 0)
+"""
+
+
+def run(n, at_once, *options):
+    return lib.run(["/usr/bin/python3", "-c", SCRIPT, str(n), str(at_once)], *options)
+
+
+def opens_of(summary, pid):
+    rows = [p for p in summary["io"]["processes"] if p["pid"] == pid]
+    return rows[0]["calls"]["open"]["count"] if len(rows) == 1 else None
+
+
+def shared(summary):
+    return summary["trust"]["folded"]["processes_without_figures"]
+
+
+@test
+def slots_are_used_again():
+    r = run(60, 4, "--limit", "slot_owners=16")
+    children = {k.partition(".")[2]: v for k, v in r.truth.items() if k.startswith("child.")}
+    assert len(children) == 60, r.out
+    assert shared(r.summary) == 0, r.summary["trust"]["folded"]
+    for pid, opens in children.items():
+        assert opens_of(r.summary, int(pid)) == opens, (pid, opens, opens_of(r.summary, int(pid)))
+    tree = r.summary["io"]["calls"]["open"]["count"]
+    assert tree == sum(p["calls"]["open"]["count"] for p in r.summary["io"]["processes"]), tree
+
+
+@test
+def what_finds_no_slot_is_in_the_sum_and_is_told():
+    r = run(20, 20, "--limit", "slot_owners=8")
+    children = {k.partition(".")[2]: v for k, v in r.truth.items() if k.startswith("child.")}
+    lost = shared(r.summary)
+    assert 20 + 1 - 8 <= lost < 20 + 1, r.summary["trust"]["folded"]
+    tree = r.summary["io"]["calls"]["open"]["count"]
+    rows = sum(p["calls"]["open"]["count"] for p in r.summary["io"]["processes"])
+    assert tree >= sum(children.values()) > rows - 200, (tree, rows)
+    told = sum(opens_of(r.summary, int(pid)) == opens for pid, opens in children.items())
+    assert told + lost >= 20, (told, lost)
+
+
+@test
+def totals_never_fall():
+    r = run(200, 2, "--limit", "slot_owners=16", "-i", "10", "-m", "10")
+    last = 0
+    trees = [t for t in r.records if t["kind"] == "tree" and "io" in (t.get("probes") or {})]
+    for tree in trees:
+        opens = tree["probes"]["io"]["calls"].get("open", {"count": 0})["count"]
+        assert opens >= last, (last, opens)
+        last = opens
+    assert len(trees) > 5 and last > 0, len(trees)
+    assert r.summary["io"]["calls"]["open"]["count"] >= last
+
+
+main()
