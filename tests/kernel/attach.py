@@ -39,7 +39,7 @@ def attach(*args, timeout=60, interrupt=None, check=True):
     """dwell attach --out FILE ARGS, ended by itself or by a signal."""
     with tempfile.TemporaryDirectory(prefix="dwell-attach-") as d:
         path = os.path.join(d, "report.jsonl")
-        p = subprocess.Popen([lib.DWELL, "attach", "-q", "--out", path, *map(str, args)],
+        p = subprocess.Popen(lib.argv("attach", "-q", "--out", path, *args),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True)
         if interrupt:

@@ -68,7 +68,7 @@ def switches_are_those_of_wait4(opts):
     fact = result.truth
     for pid in (fact["first"], fact["second"]):
         row = row_of(result, pid)
-        assert row["voluntary_switches"] == fact[f"child.{pid}.voluntary"] > 100, (row, fact)
+        assert row["voluntary_switches"] == fact[f"child.{pid}.voluntary"] > (0 if lib.EMULATED else 100), (row, fact)
         assert row["involuntary_switches"] == fact[f"child.{pid}.involuntary"], (row, fact)
 
 

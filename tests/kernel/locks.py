@@ -15,6 +15,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from tap import main, test
 
+lib.PROBES = "locks"
+
 LOCKS = lib.workload("locks")
 SOURCES = ("tp_btf", "raw_tp")
 QUANTUM = 500 * lib.US   # SITE_QUANTUM_NS

@@ -19,6 +19,8 @@ import cgroups
 from lib import BUILD, DWELL, run, workload
 from tap import main, skip, test
 
+lib.PROBES = "memory"
+
 PAGE = os.sysconf("SC_PAGESIZE")
 WORKLOAD = workload("memory")
 SOURCES = ("tp_btf", "raw_tp")

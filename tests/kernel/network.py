@@ -16,6 +16,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from tap import main, skip, test
 
+lib.PROBES = "network"
+
 WORK = lib.workload("network")
 SOURCES = ("tp_btf", "raw_tp")
 

@@ -14,6 +14,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from tap import main, test
 
+lib.PROBES = "network"
+
 MIB = 1 << 20
 
 
@@ -79,7 +81,7 @@ def redis():
     port = str(free_port())
     with tempfile.TemporaryDirectory(prefix="dwell-redis-") as d:
         path = os.path.join(d, "out.jsonl")
-        with subprocess.Popen([lib.DWELL, "run", "--quiet", "--out", path, "--", "redis-server",
+        with subprocess.Popen([*lib.argv("run", "--quiet", "--out", path), "--", "redis-server",
                                "--port", port, "--save", "", "--dir", d],
                               stdout=subprocess.DEVNULL) as server:
             try:

@@ -35,7 +35,7 @@ def run(cmd, *opts, shell=False, check=True):
     """dwell run in a namespace of its own; behind a shell it is not the first there."""
     with tempfile.TemporaryDirectory(prefix="dwell-pidns-") as d:
         path = os.path.join(d, "report.jsonl")
-        dwell = [lib.DWELL, "run", "-q", "--out", path, *opts, "--", *map(str, cmd)]
+        dwell = lib.argv("run", "-q", "--out", path, *opts, "--", *cmd)
         done = namespace(["/bin/sh", "-c", '"$@"; exit $?', "sh", *dwell] if shell else dwell)
         assert os.path.exists(path), done
         result = lib.Run(done, lib.read_records(path))

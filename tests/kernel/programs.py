@@ -15,6 +15,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from tap import main, test
 
+lib.PROBES = None
+
 PYTHON = "/usr/bin/python3"
 THREADS = """
 import sys, threading, time

@@ -12,6 +12,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from tap import main, test
 
+lib.PROBES = "io,memory"
+
 # N children, AT_ONCE of them alive together, each opens its own number of files.
 SCRIPT = """
 import os, sys

@@ -13,6 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from tap import main, skip, test
 
+lib.PROBES = None
+
 TREE = lib.workload("tree")
 
 
