@@ -117,9 +117,12 @@ static __always_inline void slot_open(struct target *t)
 		*owner = t->proc_id;
 }
 
+/* Each sort of event is sampled for itself, or two that alternate would not be seen alike. */
+enum sample_kind { SAMPLE_SOFTIRQ, SAMPLE_SLAB, SAMPLE_PAGE_ALLOC, SAMPLE_PAGE_FREE, SAMPLE_KINDS };
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, SAMPLE_KINDS);
 	__type(key, __u32);
 	__type(value, __u32);
 } slot_samples SEC(".maps");
@@ -128,13 +131,13 @@ struct {
  * --sample-interval N, for events of high frequency: N for one of N on this CPU, which then
  * stands for that many, 0 for the others. 1 for each where no sampling was asked for.
  */
-static __always_inline __u32 sample_weight(void)
+static __always_inline __u32 sample_weight(__u32 kind)
 {
-	__u32 zero = 0, *n;
+	__u32 *n;
 
 	if (cfg.sample_interval <= 1)
 		return 1;
-	n = bpf_map_lookup_elem(&slot_samples, &zero);
+	n = bpf_map_lookup_elem(&slot_samples, &kind);
 	if (!n || ++*n < cfg.sample_interval)
 		return 0;
 	*n = 0;

@@ -60,15 +60,15 @@ static __always_inline struct target *adopt(task_ref task, struct target *init,
 	struct target *t;
 
 	init->thread_id = counter_add(COUNTER_NEXT_THREAD_ID) + 1;
-	if (!init->proc_id) {
-		init->proc_id = counter_add(COUNTER_NEXT_PROC_ID) + 1;
-		slot_open(init);
-		counter_add(COUNTER_PROCESSES_BORN);
-	}
 	t = task_map_create(&targets, task, init);
 	if (!t) {
 		counter_add(COUNTER_LOST_TARGET);
 		return NULL;
+	}
+	if (!init->proc_id) {
+		init->proc_id = counter_add(COUNTER_NEXT_PROC_ID) + 1;
+		slot_open(init);
+		counter_add(COUNTER_PROCESSES_BORN);
 	}
 	*t = *init;
 	counter_add(COUNTER_THREADS_BORN);
@@ -101,6 +101,8 @@ int BPF_PROG(target_newtask, struct task_struct *task, __u64 clone_flags)
 	else if (!parent && !cfg.all)
 		return 0;
 	if (!parent && cfg.all && (TASK_READ(task, flags) & PF_KTHREAD))
+		return 0;
+	if (!parent && (clone_flags & CLONE_THREAD)) /* target_seed takes it in, with its process */
 		return 0;
 	if (parent && (clone_flags & CLONE_THREAD)) {
 		init.proc_id = parent->proc_id;

@@ -116,7 +116,7 @@ SEC_TP("softirq_entry")
 int BPF_PROG(cpu_soft_entry, unsigned int nr)
 {
 	struct target *t = target_current();
-	__u32 weight = t ? sample_weight() : 0;
+	__u32 weight = t ? sample_weight(SAMPLE_SOFTIRQ) : 0;
 	struct cpu_now *c = weight ? cpu_now() : NULL;
 
 	if (!c)

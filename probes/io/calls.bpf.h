@@ -207,6 +207,8 @@ static __always_inline bool io_cached(const struct io_found *found)
 
 static __always_inline __u64 io_pages(__u64 end, __u64 bytes)
 {
+	if (end < bytes) /* another thread has moved the position since: as from the start */
+		end = bytes;
 	return ((end - 1) >> PAGE_SHIFT) - ((end - bytes) >> PAGE_SHIFT) + 1;
 }
 

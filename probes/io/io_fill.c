@@ -239,8 +239,13 @@ void io_fill_files(struct probe *p, const struct io_maps *m, struct report *r)
 
 	if (!sorted)
 		abort();
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = &m->files[i + 1];
+	/* a row that another CPU was quicker to give the same file stays empty */
+	for (size_t i = 0, all = n; i < all; i++) {
+		if (m->files[i + 1].key.ino || m->files[i + 1].opens)
+			sorted[i - (all - n)] = &m->files[i + 1];
+		else
+			n--;
+	}
 	qsort(sorted, n, sizeof(struct io_file *), by_bytes);
 	io->files_seen = n;
 	io->nfiles = n < FILES_KEPT ? n : FILES_KEPT;

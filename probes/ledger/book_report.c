@@ -295,7 +295,7 @@ static void bury(struct ledger_book *b, struct session *s, bool final)
 		HASH_FIND(hh, b->snapshot->drafts, &p->proc_id, sizeof(p->proc_id), d);
 		p->absent = d ? 0 : p->absent + 1;
 		if (d && p->dead) { /* it was not, and a draft points to it */
-			p->dead = false;
+			p->dead = p->presumed = false;
 			s->tree.dead--;
 		}
 		if (p->absent > !final)

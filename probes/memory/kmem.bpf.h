@@ -89,7 +89,7 @@ static __always_inline int kmem_alloc(__u64 address, __u64 object, __u64 request
 	t = object ? kmem_target() : NULL;
 	if (!t)
 		return 0;
-	live.weight = sample_weight();
+	live.weight = sample_weight(SAMPLE_SLAB);
 	if (!live.weight)
 		return 0;
 	s = SLOT_OF(memory_slots, t);
@@ -152,7 +152,7 @@ int BPF_PROG(memory_page_alloc, void *page, unsigned int order)
 {
 	struct target *t = kmem_target();
 	struct memory_slot *s = t ? SLOT_OF(memory_slots, t) : NULL;
-	__u64 weight = s ? sample_weight() : 0;
+	__u64 weight = s ? sample_weight(SAMPLE_PAGE_ALLOC) : 0;
 
 	if (!weight)
 		return 0;
@@ -171,7 +171,7 @@ int BPF_PROG(memory_page_free, void *page, unsigned int order)
 {
 	struct target *t = kmem_target();
 	struct memory_slot *s = t ? SLOT_OF(memory_slots, t) : NULL;
-	__u64 weight = s ? sample_weight() : 0;
+	__u64 weight = s ? sample_weight(SAMPLE_PAGE_FREE) : 0;
 
 	if (!weight)
 		return 0;

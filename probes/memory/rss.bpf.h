@@ -238,11 +238,12 @@ static __noinline int mm_open(__u64 mm, __u32 slot, __u32 proc_id)
 		tree->held_back = bpf_core_type_exists(struct mm_rss_stat);
 	if (known && !*known)
 		memory_find_cpus();
-	if (bpf_map_update_elem(&memory_mms, &mm, &init, BPF_NOEXIST))
-		counter_add(COUNTER_LOST_MM);
+	bpf_map_update_elem(&memory_mms, &mm, &init, BPF_NOEXIST);
 	m = bpf_map_lookup_elem(&memory_mms, &mm);
-	if (!m)
+	if (!m) {
+		counter_add(COUNTER_LOST_MM);
 		return 0;
+	}
 	for (__u32 member = 0; member < MEMORY_MEMBERS; member++)
 		mm_set(m, member, mm_pages((void *)mm, member));
 	return 0;

@@ -232,7 +232,7 @@ void monitor_finish(struct monitor *m)
 		jsonl_summary(m->jsonl, r);
 	}
 	if (m->evidence)
-		evidence_write(r, m->evidence);
+		m->evidence_failed = evidence_write(r, m->evidence);
 	if (!m->options->quiet) {
 		style = text_style_of(stderr, m->options->no_color);
 		text_report(stderr, r, &style);
@@ -246,10 +246,10 @@ int monitor_close(struct monitor *m)
 	bool broken = m->jsonl && jsonl_failed(m->jsonl);
 	int err = jsonl_close(m->jsonl, m->finished);
 
-	err = outfile_close(m->evidence, m->finished) ?: err;
+	err = outfile_close(m->evidence, m->finished && !m->evidence_failed) ?: err;
 	m->evidence = NULL;
 	session_close(m->session);
 	m->session = NULL;
 	m->jsonl = NULL;
-	return broken || err ? -EIO : 0;
+	return broken || err || m->evidence_failed ? -EIO : 0;
 }

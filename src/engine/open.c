@@ -121,6 +121,17 @@ static int map_made(const char *name, void *ctx)
 	return fd;
 }
 
+static int configure_all(struct bpf_object *obj, void *ctx)
+{
+	struct session *s = ctx;
+	int err = 0;
+
+	for (size_t i = 0; i < s->nprobes && !err; i++)
+		if (s->probes[i].class->configure)
+			err = s->probes[i].class->configure(&s->probes[i], obj);
+	return err;
+}
+
 /* ---- attaching ---- */
 
 static int make_probes(struct session *s)
@@ -148,29 +159,35 @@ static int make_probes(struct session *s)
 	return 0;
 }
 
-/* All in one object, by task storage if that goes, else by address. */
+static bool is_forced_to_hash(const struct session *s)
+{
+	return s->target.forced && !strcmp(s->target.forced, "raw_tp");
+}
+
+/* All in one object. What cannot be loaded so is tried probe by probe. */
 static bool attach_together(struct session *s, struct source_env *env)
 {
 	struct probe **all = calloc(s->nprobes + 1, sizeof(struct probe *));
+	struct bpf_object *obj = NULL;
+	int err;
 
-	for (size_t i = 0; all && i <= s->nprobes; i++)
+	if (!all)
+		return false;
+	for (size_t i = 0; i <= s->nprobes; i++)
 		all[i] = i ? &s->probes[i - 1] : &s->target;
-	for (int hash = 0; all && hash < 2 && !s->target.obj; hash++) {
-		struct bpf_object *obj = NULL;
-
-		env->hash = hash;
-		if (source_attach_together(all, s->nprobes + 1, env, &obj))
-			continue;
-		s->shared = obj;
-		if (s->target.obj)
-			break;
-		for (size_t i = 0; i < s->nprobes; i++)
-			source_detach(&s->probes[i]);
-		bpf_object__close(s->shared);
-		s->shared = NULL;
-	}
+	env->hash = is_forced_to_hash(s);
+	err = source_attach_together(all, s->nprobes + 1, env, &obj);
 	free(all);
-	return s->target.obj;
+	if (err)
+		return false;
+	s->shared = obj;
+	if (s->target.obj)
+		return true;
+	for (size_t i = 0; i < s->nprobes; i++)
+		source_detach(&s->probes[i]);
+	bpf_object__close(s->shared);
+	s->shared = NULL;
+	return false;
 }
 
 static int attach_alone(struct session *s, struct probe *p, struct source_env *env)
@@ -275,6 +292,7 @@ int session_open(struct session **out, const struct options *options, bool attac
 {
 	struct session *s = calloc(1, sizeof(*s));
 	struct source_env env = { .prepare = prepare_object,
+				  .configure = configure_all,
 				  .map_wanted = map_wanted,
 				  .map_made = map_made,
 				  .seed = attach,

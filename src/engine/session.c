@@ -280,7 +280,7 @@ struct report *session_report(struct session *s, bool final)
 	r->threads_live = session_live_threads(s);
 	r->execs = s->counters[COUNTER_EXECS];
 	report_exit(s, r);
-	if (slots_read_usage(s))
+	if (slots_read_usage(s, final))
 		session_note(s, "%s", err_text());
 	for (size_t i = 0; i < s->nprobes; i++) {
 		struct probe *p = &s->probes[i];

@@ -30,7 +30,7 @@ struct session {
 	uint64_t *counters;      /* mapped, COUNTER_MAX */
 	struct tree tree;
 	struct slots slots;
-	struct usage_slot usage; /* of the tree, engine/slots.c */
+	struct usage_slot usage, usage_now; /* of the tree, engine/slots.c */
 	void (*on_exit)(void *ctx, const struct exit_event *event); /* may be NULL */
 	void *on_exit_ctx;
 	char notes[8][160]; /* what is missing, for the trust block */

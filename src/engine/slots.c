@@ -224,6 +224,9 @@ static void collect(struct slots *sl, struct process *p)
 
 void slots_retire(struct session *s, struct process *p)
 {
+	if (p->queued)
+		return;
+	p->queued = true;
 	p->retired = s->slots.fresh;
 	s->slots.fresh = p;
 	s->slots.nfresh++;
@@ -330,19 +333,20 @@ static void take_usage(void *ctx, const void *data, size_t size)
 	for (; size >= sizeof(*row); size -= sizeof(*row), row++) {
 		struct process *p = tree_find(&s->tree, row->proc_id);
 
-		add_row(&m->class, (uint64_t *)&s->usage, (const uint64_t *)&row->usage);
+		add_row(&m->class, (uint64_t *)&s->usage_now, (const uint64_t *)&row->usage);
 		if (p)
-			add_row(&m->class, (uint64_t *)&p->usage, (const uint64_t *)&row->usage);
+			add_row(&m->class, (uint64_t *)&p->usage_now,
+				(const uint64_t *)&row->usage);
 	}
 }
 
-static void forget_living(struct session *s)
+static void begin_usage(struct session *s)
 {
 	struct process *p, *next;
 
-	memset(&s->usage, 0, sizeof(s->usage));
+	memset(&s->usage_now, 0, sizeof(s->usage_now));
 	HASH_ITER(hh, s->tree.processes, p, next)
-		memset(&p->usage, 0, sizeof(p->usage));
+		memset(&p->usage_now, 0, sizeof(p->usage_now));
 }
 
 /* What ended threads have left in the slots, on top of the living. */
@@ -351,33 +355,57 @@ static void add_ended(struct session *s)
 	struct slot_map *m = &s->slots.maps[0];
 	struct process *p, *next;
 
-	add_row(&m->class, (uint64_t *)&s->usage, sum_tree(s, m));
+	add_row(&m->class, (uint64_t *)&s->usage_now, sum_tree(s, m));
 	HASH_ITER(hh, s->tree.processes, p, next)
 		if (!p->collected)
-			add_row(&m->class, (uint64_t *)&p->usage, sum_process(s, m, p->proc_id));
+			add_row(&m->class, (uint64_t *)&p->usage_now,
+				sum_process(s, m, p->proc_id));
 }
 
-static uint64_t ended(const struct session *s)
+/* Of two readings the larger, member by member: a total never falls. */
+static void raise_usage(struct usage_slot *to, const struct usage_slot *from)
 {
-	return __atomic_load_n(&s->counters[COUNTER_THREADS_ENDED], __ATOMIC_ACQUIRE);
+	uint64_t *t = (uint64_t *)to;
+	const uint64_t *f = (const uint64_t *)from;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*t); i++)
+		t[i] = f[i] > t[i] ? f[i] : t[i];
 }
 
-/* A thread that ends meanwhile would be missing or counted twice: then again. */
-int slots_read_usage(struct session *s)
+static void accept_usage(struct session *s)
 {
+	struct process *p, *next;
+
+	raise_usage(&s->usage, &s->usage_now);
+	HASH_ITER(hh, s->tree.processes, p, next)
+		raise_usage(&p->usage, &p->usage_now);
+}
+
+static uint64_t counter(const struct session *s, enum counter which)
+{
+	return __atomic_load_n(&s->counters[which], __ATOMIC_ACQUIRE);
+}
+
+/*
+ * A thread that ends meanwhile would be missing or counted twice: then again. A reading that
+ * never was steady is not taken: the one before stands until the next.
+ */
+int slots_read_usage(struct session *s, bool final)
+{
+	bool steady = false;
 	int err = 0;
 
-	for (int i = 0; i < USAGE_TRIES && !err; i++) {
-		uint64_t before = ended(s);
+	for (int i = 0; i < USAGE_TRIES && !err && !steady; i++) {
+		uint64_t ended = counter(s, COUNTER_THREADS_ENDED);
 
-		forget_living(s);
+		begin_usage(s);
 		err = session_iterate(&s->target, "target_usage", take_usage, s);
 		add_ended(s);
-		if (before == ended(s) &&
-		    before ==
-			    __atomic_load_n(&s->counters[COUNTER_THREADS_EXITED], __ATOMIC_ACQUIRE))
-			break;
+		steady = ended == counter(s, COUNTER_THREADS_ENDED) &&
+			 ended == counter(s, COUNTER_THREADS_EXITED);
 	}
+	if (!err && (steady || final))
+		accept_usage(s);
 	return err;
 }
 

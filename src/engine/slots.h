@@ -62,7 +62,7 @@ void slots_close(struct session *s);
 void slots_retire(struct session *s, struct process *p);
 void slots_collect(struct session *s);
 /* Reads what the living have used; before usage_tree() and usage_process(). 0 or -errno. */
-int slots_read_usage(struct session *s);
+int slots_read_usage(struct session *s, bool final);
 
 /* All results are valid until the same is asked again. */
 /* Figures of the tree so far, the dead included. NULL: the probe counts in no slot. */

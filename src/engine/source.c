@@ -200,18 +200,18 @@ static int attach_programs(struct probe *p)
 	return err;
 }
 
-/* Constants and sizes, of all and of each probe that has a source. */
+/* Constants and sizes; then the maps that there are already, which keep the size they have. */
 static int configure(struct probe *const *probes, size_t n, const struct source_env *env,
 		     struct bpf_object *obj)
 {
-	int err = choose_maps(obj, env);
+	int err = env->prepare ? env->prepare(obj, env->ctx) : 0;
 
-	if (!err && env->prepare)
-		err = env->prepare(obj, env->ctx);
-	for (size_t i = 0; i < n && !err; i++)
+	if (!err && env->configure)
+		err = env->configure(obj, env->ctx);
+	for (size_t i = 0; i < n && !err && !env->configure; i++)
 		if (probes[i]->source && probes[i]->class->configure)
 			err = probes[i]->class->configure(probes[i], obj);
-	return err;
+	return err ? err : choose_maps(obj, env);
 }
 
 /* ---- all at once ---- */

@@ -19,6 +19,9 @@ struct source_env {
 	bool seed;    /* load the *_seed iterators too */
 	/* sets constants and map sizes that every object has */
 	int (*prepare)(struct bpf_object *obj, void *ctx);
+	/* what each probe sets, of all that are wanted: their maps may be made in any object; NULL:
+	 * of those that are attached */
+	int (*configure)(struct bpf_object *obj, void *ctx);
 	/* whether a map of that name is to be made */
 	bool (*map_wanted)(const char *name, void *ctx);
 	/* the descriptor of a map that is there already; below 0: not yet */

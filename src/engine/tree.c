@@ -90,7 +90,9 @@ bool tree_presume_dead(struct tree *t, struct process *p, uint64_t now_ns)
 		return false;
 	if (!p->end_ns)
 		p->end_ns = now_ns;
-	die(t, p);
+	/* it may live all the same: its slot stays its own */
+	p->dead = p->presumed = true;
+	t->dead++;
 	return true;
 }
 
@@ -122,7 +124,7 @@ void tree_trim(struct tree *t)
 	if (!dead)
 		return;
 	HASH_ITER(hh, t->processes, p, next)
-		if (p->dead && (p->collected || !t->on_dead) && n < t->dead)
+		if (p->dead && (p->collected || p->presumed || !t->on_dead) && n < t->dead)
 			dead[n++] = p;
 	qsort(dead, n, sizeof(*dead), by_lifetime);
 	drop = n > TREE_MAX ? n - TREE_MAX : 0;

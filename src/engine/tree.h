@@ -21,8 +21,9 @@
 struct process {
 	uint32_t proc_id, parent_proc_id;
 	uint32_t pid, ppid;
-	bool dead;   /* no thread left */
-	bool exited; /* its last thread has begun to exit */
+	bool dead;     /* no thread left */
+	bool presumed; /* dead because nothing is seen of it any more, not because its end was */
+	bool exited;   /* its last thread has begun to exit */
 	bool has_status;
 	int status; /* as of wait(2) */
 	char comm[COMM_LEN];
@@ -32,7 +33,8 @@ struct process {
 	uint32_t slot;       /* bpf/slot.h */
 	bool collected;      /* its figures have been taken out of the slot */
 	uint64_t *figures;   /* these, and what follows: engine/slots.c */
-	struct usage_slot usage;
+	struct usage_slot usage, usage_now;
+	bool queued;             /* among those to be taken out, or taken out */
 	struct process *retired; /* the next of those that have ended */
 	uint32_t absent;         /* reports in a row that found no living thread of it */
 	void *ledger;            /* the ledger's own, see ledger.c */

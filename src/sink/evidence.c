@@ -159,6 +159,7 @@ static json_t *memory(const struct memory_report *m)
 static void io_latency(json_t *o, const struct io_figures *f)
 {
 	uint64_t ns = 0, n = 0;
+	bool calls;
 
 	for (int i = IO_READ; i <= IO_WRITE; i++) {
 		if (!f->calls[i].timed)
@@ -166,7 +167,8 @@ static void io_latency(json_t *o, const struct io_figures *f)
 		ns += f->calls[i].time.stat.ns;
 		n += f->calls[i].time.stat.count;
 	}
-	for (int i = 0; i < IO_BLOCK_OPS && !n; i++) {
+	calls = n;
+	for (int i = 0; i < IO_BLOCK_OPS && !calls; i++) {
 		ns += f->block[i].queue.stat.ns + f->block[i].device.stat.ns;
 		n += f->block[i].device.stat.count;
 	}

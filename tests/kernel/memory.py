@@ -16,6 +16,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "tests"))
 
 import cgroups
+import lib
 from lib import BUILD, DWELL, run, workload
 from tap import main, skip, test
 
