@@ -117,6 +117,7 @@ static int cpu_start(struct probe *p)
 	if (!d)
 		return err_set(-ENOMEM, "no memory");
 	p->data = d;
+	d->sample_interval = p->session->options->sample_interval;
 	d->nodes = read_nodes(&cfg);
 	d->devices_fd = probe_map_fd(p, "cpu_devices");
 	d->groups_fd = probe_map_fd(p, "cpu_groups");

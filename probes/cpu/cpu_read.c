@@ -46,6 +46,7 @@ static void fill_figures(struct report *r, const struct cpu_data *d, struct cpu_
 	fill_irqs(r, &f->soft, CPU_SOFTIRQS, s->soft_count, s->soft_ns, cpu_softirq_name);
 	f->hard.longest_ns = s->hard_longest;
 	f->soft.longest_ns = s->soft_longest;
+	f->soft.sampled = d->sample_interval;
 }
 
 static void fill_processes(struct probe *p, struct report *r)

@@ -12,6 +12,7 @@
 struct cpu_data {
 	int devices_fd, groups_fd;
 	bool nodes; /* several NUMA nodes */
+	uint32_t sample_interval;
 	/* as they were when the session began */
 	struct cpu_host host;
 	struct cpu_powers powers;

@@ -21,6 +21,7 @@ struct cpu_irqs {
 	uint64_t count, ns, longest_ns;
 	struct cpu_irq_row *rows; /* that are not zero */
 	size_t nrows;
+	uint32_t sampled; /* one in so many was looked at; 0, 1: each */
 };
 
 struct cpu_figures {

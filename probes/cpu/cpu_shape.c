@@ -40,7 +40,19 @@ static const struct shape hard_shape[] = {
 	{},
 };
 
+static bool is_sampled(const void *base)
+{
+	return ((const struct cpu_irqs *)base)->sampled > 1;
+}
+
 static const struct shape soft_shape[] = {
+	{ .key = "sample_interval",
+	  .type = SHAPE_U32,
+	  .unit = UNIT_COUNT,
+	  .optional = true,
+	  .present = is_sampled,
+	  .offset = offsetof(struct cpu_irqs, sampled),
+	  .help = "one in so many was looked at and stands for all of them; absent: each was" },
 	IRQS("vectors", "by kind, as /proc/softirqs names them; those that did not come are left "
 			"out. Also what the target's own calls set off, as receiving over "
 			"loopback"),

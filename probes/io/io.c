@@ -213,7 +213,15 @@ static void fill_absent(struct probe *p, struct report *r)
 	struct io_report *io = &r->io;
 	size_t n = sizeof(needs) / sizeof(needs[0]);
 
-	io->absent = report_alloc(r, (n + 2) * sizeof(*io->absent));
+	io->absent = report_alloc(r, (n + 4) * sizeof(*io->absent));
+	io->absent[io->nabsent++] = (struct io_absent){
+		"io_submit",
+		"reads and writes by Linux AIO are not in calls, kinds and files; what "
+		"they did to disks is"
+	};
+	io->absent[io->nabsent++] =
+		(struct io_absent){ "files of io_uring",
+				    "what io_uring moved is in calls and kinds, in no file's row" };
 	for (size_t i = 0; i < n; i++)
 		if (!has_link(p, needs[i].prog))
 			io->absent[io->nabsent++] =

@@ -3,6 +3,7 @@
 #include "io_text.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,30 +35,48 @@ static const char *comma(const struct sentence *s)
 	return s->len ? ", " : "";
 }
 
-static void add_moved(struct sentence *s, const struct io_call_row *row, const char *what)
+/* What went from or to files; sockets and pipes are told of elsewhere. */
+static void add_moved(struct sentence *s, const struct io_figures *f, bool writes, bool utf8)
 {
-	char count[FORMAT_LEN], bytes[FORMAT_LEN];
+	static const int files[] = { IO_REGULAR, IO_DIRECTORY, IO_TTY, IO_DEVICE };
+	const struct io_call_row *all = &f->calls[writes ? IO_WRITE : IO_READ];
+	char counted[COUNTED_LEN], text[FORMAT_LEN];
+	uint64_t calls = 0, bytes = 0;
 
-	if (row->count)
-		add(s, "%s%s %s (%s)", comma(s), format_count(count, row->count), what,
-		    format_bytes(bytes, row->bytes));
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		const struct io_kind_row *k = &f->kinds[files[i]];
+
+		calls += writes ? k->writes : k->reads;
+		bytes += writes ? k->written_bytes : k->read_bytes;
+	}
+	if (!calls && !all->errors)
+		return;
+	add(s, "%s%s of files (%s", comma(s),
+	    writes ? format_counted(counted, calls, "write", "writes")
+		   : format_counted(counted, calls, "read", "reads"),
+	    format_bytes(text, bytes));
+	if (all->errors)
+		add(s, ", %s failed", format_count(text, all->errors));
+	if (all->timed)
+		add(s, ", p99 %s", format_duration(text, all->time.stat.p99_ns, utf8));
+	add(s, ")");
 }
 
 static void text_calls(const struct io_figures *f, struct text_lines *t)
 {
 	const struct io_call_row *open = &f->calls[IO_OPEN];
-	char count[FORMAT_LEN], failed[FORMAT_LEN];
+	char counted[COUNTED_LEN], text[FORMAT_LEN];
 	struct sentence s = { .len = 0 };
 
-	add_moved(&s, &f->calls[IO_READ], "reads");
-	add_moved(&s, &f->calls[IO_WRITE], "writes");
+	add_moved(&s, f, false, t->utf8);
+	add_moved(&s, f, true, t->utf8);
 	if (open->count)
-		add(&s, "%s%s opens", comma(&s), format_count(count, open->count));
+		add(&s, "%s%s", comma(&s), format_counted(counted, open->count, "open", "opens"));
 	if (open->count && open->errors)
-		add(&s, " (%s failed)", format_count(failed, open->errors));
-	if (f->cache.read_pages)
-		add(&s, "; page cache: %s of the pages read were in it",
-		    format_share(count, f->cache.hits, f->cache.read_pages));
+		add(&s, " (%s failed)", format_count(text, open->errors));
+	if (f->cache.misses)
+		add(&s, "; %s of the pages read were in the page cache",
+		    format_share(text, f->cache.hits, f->cache.read_pages));
 	if (s.len)
 		text_line(t, "%s", s.text);
 }
@@ -79,46 +98,59 @@ static void text_syncs(const struct io_report *io, struct text_lines *t)
 	const struct wait_stat *b = &io->tree.calls[IO_FDATASYNC].time.stat;
 	uint64_t n = a->count + b->count, max = a->max_ns > b->max_ns ? a->max_ns : b->max_ns;
 	const struct io_file_row *file = most_synced(io);
-	char count[FORMAT_LEN], mean[FORMAT_LEN], longest[FORMAT_LEN], name[200];
+	char count[COUNTED_LEN], mean[FORMAT_LEN], longest[FORMAT_LEN], name[200];
 
 	if (!n)
 		return;
-	text_line(t, "%s fsyncs, %s each, the longest %s%s%s", format_count(count, n),
+	text_line(t, "%s, %s each, the longest %s%s%s",
+		  a->count >= b->count ? format_counted(count, n, "fsync", "fsyncs")
+				       : format_counted(count, n, "fdatasync", "fdatasyncs"),
 		  format_duration(mean, (a->ns + b->ns) / n, t->utf8),
-		  format_duration(longest, max, t->utf8), file ? "; most of " : "",
+		  format_duration(longest, max, t->utf8), file ? "; most often of " : "",
 		  file ? format_clean(name, sizeof(name), file->name, t->utf8) : "");
 }
 
-static uint64_t mean_of(const struct io_report *io, bool queue)
+/* Of one sort: "40 writes (8.00 MiB), 34 us in the queue and 1.20 ms on the device". */
+static void add_block(struct sentence *s, const struct io_block_row *b, const char *one,
+		      const char *many, bool utf8)
 {
-	uint64_t ns = 0, count = 0;
+	char counted[COUNTED_LEN], text[FORMAT_LEN];
 
-	for (int op = 0; op < IO_BLOCK_OPS; op++) {
-		const struct io_block_row *b = &io->tree.block[op];
-		const struct wait_stat *w = queue ? &b->queue.stat : &b->device.stat;
-
-		ns += w->ns;
-		count += w->count;
-	}
-	return count ? ns / count : 0;
+	if (!b->requests)
+		return;
+	add(s, "%s%s", s->len ? "; " : "", format_counted(counted, b->requests, one, many));
+	if (b->bytes)
+		add(s, " (%s)", format_bytes(text, b->bytes));
+	if (b->queue.stat.count)
+		add(s, ", %s in the queue",
+		    format_duration(text, b->queue.stat.ns / b->queue.stat.count, utf8));
+	if (b->device.stat.count)
+		add(s, " and %s on the device",
+		    format_duration(text, b->device.stat.ns / b->device.stat.count, utf8));
+	if (b->errors)
+		add(s, ", %s failed", format_count(text, b->errors));
 }
 
 static void text_block(const struct io_report *io, struct text_lines *t)
 {
-	char count[FORMAT_LEN], bytes[FORMAT_LEN], queue[FORMAT_LEN], device[FORMAT_LEN];
-	uint64_t errors = 0;
+	static const struct {
+		int op;
+		const char *one, *many;
+	} sorts[] = {
+		{ IO_BLOCK_READ, "read", "reads" },
+		{ IO_BLOCK_WRITE, "write", "writes" },
+		{ IO_BLOCK_DISCARD, "discard", "discards" },
+		{ IO_BLOCK_FLUSH, "flush", "flushes" },
+	};
+	struct sentence s = { .len = 0 };
 
-	for (int op = 0; op < IO_BLOCK_OPS; op++)
-		errors += io->tree.block[op].errors;
-	if (!io->tree.requests)
+	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
+		add_block(&s, &io->tree.block[sorts[i].op], sorts[i].one, sorts[i].many, t->utf8);
+	if (!s.len)
 		return;
-	text_line(
-		t,
-		"%s requests to disks (%s): %s in the queue and %s on the device each, at most %llu at once%s",
-		format_count(count, io->tree.requests), format_bytes(bytes, io->tree.request_bytes),
-		format_duration(queue, mean_of(io, true), t->utf8),
-		format_duration(device, mean_of(io, false), t->utf8),
-		(unsigned long long)io->max_depth, errors ? "; some failed" : "");
+	if (io->max_depth > 1)
+		add(&s, "; at most %llu at once", (unsigned long long)io->max_depth);
+	text_line(t, "to disks: %s", s.text);
 }
 
 void io_text(const struct report *r, struct text_lines *t)

@@ -41,24 +41,24 @@ static void tell_order(const struct lock_order_row *o, struct text_lines *t)
 static void tell_futexes(const struct report *r, struct text_lines *t)
 {
 	const struct locks_report *l = &r->locks;
-	char waited[FORMAT_LEN], waits[FORMAT_LEN], most[FORMAT_LEN];
+	char waited[FORMAT_LEN], waits[COUNTED_LEN], most[FORMAT_LEN];
 	const struct lock_row *top = l->nlocks ? &l->locks[0] : NULL;
 
 	if (!l->tree.futex_ns || l->tree.futex_ns < r->ledger.tree.lifetime_ns / MATTERS)
 		return;
 	format_duration(waited, l->tree.futex_ns, t->utf8);
-	format_count(waits, l->tree.futex_blocks);
+	format_counted(waits, l->tree.futex_blocks, "wait", "waits");
 	if (top && top->name && top->ns >= l->tree.futex_ns / 5)
-		text_line(t, "futexes: %s in %s waits, %s of it for %s, a %s", waited, waits,
+		text_line(t, "futexes: %s in %s, %s of it for %s (%s)", waited, waits,
 			  format_duration(most, top->ns, t->utf8), top->name, top->kind);
 	else
-		text_line(t, "futexes: %s in %s waits, for none in particular", waited, waits);
+		text_line(t, "futexes: %s in %s, for none in particular", waited, waits);
 }
 
 static void tell_kernel(const struct report *r, struct text_lines *t)
 {
 	const struct locks_report *l = &r->locks;
-	char waited[FORMAT_LEN], waits[FORMAT_LEN], most[FORMAT_LEN];
+	char waited[FORMAT_LEN], waits[COUNTED_LEN], most[FORMAT_LEN];
 	uint64_t ns = 0, count = 0;
 
 	for (int i = 0; i < KERNEL_KINDS; i++) {
@@ -68,13 +68,13 @@ static void tell_kernel(const struct report *r, struct text_lines *t)
 	if (!ns || ns < r->ledger.tree.lifetime_ns / MATTERS)
 		return;
 	format_duration(waited, ns, t->utf8);
-	format_count(waits, count);
+	format_counted(waits, count, "wait", "waits");
 	if (l->nsites && l->sites[0].samples)
-		text_line(t, "kernel locks: %s in %s waits, %s of it for a %s in %s()", waited,
-			  waits, format_duration(most, l->sites[0].ns, t->utf8), l->sites[0].kind,
+		text_line(t, "kernel locks: %s in %s, %s of it for %s in %s()", waited, waits,
+			  format_duration(most, l->sites[0].ns, t->utf8), l->sites[0].kind,
 			  l->sites[0].function);
 	else
-		text_line(t, "kernel locks: %s in %s waits", waited, waits);
+		text_line(t, "kernel locks: %s in %s", waited, waits);
 }
 
 void locks_text(const struct report *r, struct text_lines *t)

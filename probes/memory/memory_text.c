@@ -9,14 +9,12 @@
 
 static void faults_line(const struct memory_report *m, struct text_lines *t)
 {
-	char peak[FORMAT_LEN], minor[FORMAT_LEN], major[FORMAT_LEN];
+	char peak[FORMAT_LEN], minor[COUNTED_LEN], major[FORMAT_LEN];
 
 	format_bytes(peak, m->tree.rss_peak_bytes);
-	format_count(minor, m->tree.minor_faults);
+	format_counted(minor, m->tree.minor_faults, "page fault", "page faults");
 	format_count(major, m->tree.major_faults);
-	text_line(t,
-		  "peak %s resident in all at one moment; %s page faults from memory, %s from "
-		  "storage",
+	text_line(t, "at most %s resident at one moment; %s without storage, %s that read from it",
 		  peak, minor, major);
 }
 
@@ -73,6 +71,22 @@ static void oom_line(const struct memory_report *m, struct text_lines *t)
 		  m->ooms[0].pid, rss);
 }
 
+static void kmem_line(const struct memory_report *m, struct text_lines *t)
+{
+	char count[COUNTED_LEN], bytes[FORMAT_LEN], top[FORMAT_LEN];
+
+	if (!m->has_kmem || !m->tree.slab_allocs)
+		return;
+	format_counted(count, m->tree.slab_allocs, "object", "objects");
+	format_bytes(bytes, m->tree.slab_bytes);
+	if (m->nsites)
+		text_line(t, "the kernel made %s for it (%s), most in %s (%s)%s", count, bytes,
+			  m->sites[0].name, format_bytes(top, m->sites[0].bytes),
+			  m->kmem_sampled > 1 ? ", sampled" : "");
+	else
+		text_line(t, "the kernel made %s for it (%s)", count, bytes);
+}
+
 void memory_text(const struct report *r, struct text_lines *t)
 {
 	const struct memory_report *m = &r->memory;
@@ -83,4 +97,5 @@ void memory_text(const struct report *r, struct text_lines *t)
 	faults_line(m, t);
 	stalls_line(m, t);
 	swap_line(m, t);
+	kmem_line(m, t);
 }

@@ -124,8 +124,9 @@ static const struct shape figures_shape[] = {
 	SHAPE_SUB("accept_latency", network_figures, accept, time_shape,
 		  "from the established connection to the return of accept(): time in the queue; "
 		  "not of those that waited before the listening socket was known"),
-	COUNT(listen_drops, "connections that its listening sockets refused: queue full, or no "
-			    "memory"),
+	COUNT(listen_drops,
+	      "SYNs and last steps of handshakes that its listening sockets dropped: queue "
+	      "full, or no memory; a client that tries again counts again"),
 	SHAPE_AS("connections_open", U64, network_figures, connections_open, UNIT_COUNT, GAUGE,
 		 "established now"),
 	FLOW("tcp4", NETWORK_TCP4, "TCP over IPv4, IPv4-mapped addresses included"),

@@ -31,13 +31,15 @@ static void add(struct line *l, const char *fmt, ...)
 
 static void add_flow(struct line *l, const char *name, const struct network_flow *f)
 {
-	char sent[FORMAT_LEN], received[FORMAT_LEN], out[FORMAT_LEN], in[FORMAT_LEN];
+	char sent[FORMAT_LEN], received[FORMAT_LEN], out[COUNTED_LEN], in[COUNTED_LEN];
 
 	if (!f->sent_messages && !f->received_messages)
 		return;
 	add(l, "%s%s sent %s in %s, received %s in %s", l->len ? "; " : "", name,
-	    format_bytes(sent, f->sent_bytes), format_count(out, f->sent_messages),
-	    format_bytes(received, f->received_bytes), format_count(in, f->received_messages));
+	    format_bytes(sent, f->sent_bytes),
+	    format_counted(out, f->sent_messages, "message", "messages"),
+	    format_bytes(received, f->received_bytes),
+	    format_counted(in, f->received_messages, "message", "messages"));
 }
 
 static void flow_sum(struct network_flow *to, const struct network_flow *from)
@@ -76,24 +78,26 @@ static void add_errors(struct line *l, const struct network_figures *f)
 static void text_connections(const struct network_figures *f, struct text_lines *t)
 {
 	const struct network_slot *s = &f->counts;
-	char n[FORMAT_LEN], time[FORMAT_LEN];
+	char counted[COUNTED_LEN], n[FORMAT_LEN], time[FORMAT_LEN];
 	struct line l = { .len = 0 };
 
 	if (s->opens)
-		add(&l, "%s connects", format_count(n, s->opens));
-	if (s->connected)
+		add(&l, "%s", format_counted(counted, s->opens, "connect", "connects"));
+	if (s->opens && s->connected)
 		add(&l, ", median %s", format_duration(time, f->connect.p50_ns, t->utf8));
 	if (s->connect_failures) {
-		add(&l, ", %s failed", format_count(n, s->connect_failures));
+		add(&l, "%s%s failed", l.len ? ", " : "", format_count(n, s->connect_failures));
 		add_errors(&l, f);
 	}
 	if (s->accepts)
-		add(&l, "%s%s accepts", l.len ? "; " : "", format_count(n, s->accepts));
-	if (s->accepts_timed)
+		add(&l, "%s%s", l.len ? "; " : "",
+		    format_counted(counted, s->accepts, "accept", "accepts"));
+	if (s->accepts && s->accepts_timed)
 		add(&l, ", median %s in the queue",
 		    format_duration(time, f->accept.p50_ns, t->utf8));
 	if (s->listen_drops)
-		add(&l, ", %s refused: queue full", format_count(n, s->listen_drops));
+		add(&l, "%s%s dropped as a queue of connections was full", l.len ? "; " : "",
+		    format_counted(counted, s->listen_drops, "SYN", "SYNs"));
 	if (l.len)
 		text_line(t, "%s", l.text);
 }

@@ -58,14 +58,18 @@ static int open_session(struct monitor *m, bool attach)
 		return 0;
 	}
 	m->session = NULL;
-	if (o->nforced || o->probes || o->nlimits)
+	if (o->nforced || o->probes || o->nlimits) {
+		err_hint("run dwell as root, or without --probes, --source and --limit: then it "
+			 "measures what it may");
 		return err;
+	}
 	snprintf(m->bpf_error, sizeof(m->bpf_error), "%s", err_text());
 	snprintf(m->bpf_hint, sizeof(m->bpf_hint), "%s",
 		 err == -EPERM || err == -EACCES
 			 ? "run dwell as root, or give it cap_bpf and cap_perfmon with setcap"
 			 : "`dwell doctor` tells more");
-	log_msg(LOG_WARN, "no ledger and no system calls: %s; %s", m->bpf_error, m->bpf_hint);
+	log_msg(LOG_WARN, "only what /proc and wait4 know is measured: %s; %s", m->bpf_error,
+		m->bpf_hint);
 	err_clear();
 	return 0;
 }
@@ -112,7 +116,9 @@ void monitor_begin(struct monitor *m, pid_t root, char *const argv[])
 
 	name_target(m, root, argv);
 	m->root = root;
-	m->start_ns = m->session ? m->session->start_ns : session_clock();
+	m->start_ns = m->session     ? m->session->start_ns
+		      : m->launch_ns ? m->launch_ns
+				     : session_clock();
 	m->next_tick_ns = m->start_ns;
 	/* the command shares our stderr; it owns the terminal when its stdout is there too */
 	progress_init(&m->progress, stderr, progress, o->no_color, argv ? command_out : -1, -1);
@@ -151,8 +157,8 @@ static struct report *bare_report(const struct monitor *m, bool final)
 	r->now_ns = session_clock();
 	r->start_ns = m->start_ns;
 	r->wall_ns = (m->stop_ns ? m->stop_ns : r->now_ns) - m->start_ns;
-	notes[0] = report_printf(r, "no ledger and no system calls: %s%s%s", m->bpf_error,
-				 *m->bpf_hint ? "; " : "", m->bpf_hint);
+	notes[0] = report_printf(r, "only what /proc and wait4 know is measured: %s%s%s",
+				 m->bpf_error, *m->bpf_hint ? "; " : "", m->bpf_hint);
 	r->trust.notes = notes;
 	r->trust.nnotes = 1;
 	return r;

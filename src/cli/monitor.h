@@ -26,7 +26,8 @@ struct monitor {
 	pid_t root; /* the command, or the first PID attached to */
 	uint64_t start_ns, stop_ns;
 	uint64_t next_tick_ns;
-	bool finished; /* monitor_finish() has run */
+	bool finished;      /* monitor_finish() has run */
+	uint64_t launch_ns; /* before the command was started; 0: it ran already */
 	bool evidence_failed;
 	struct outfile *evidence; /* of --evidence; NULL: none wanted */
 	struct usage usage;       /* of the command, once reaped */

@@ -248,9 +248,47 @@ static int refuse_command(const char *word)
 	return -EINVAL;
 }
 
+bool probe_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && !strncmp(list, name, n))
+			return true;
+		list += n + (list[n] == ',');
+	}
+	return false;
+}
+
+/* An option of a probe that --probes leaves out would do nothing, and nobody would know. */
+static int check_probes(const struct options *o)
+{
+	const struct {
+		bool given;
+		const char *option, *probe;
+	} needs[] = {
+		{ o->io_latency, "--io-latency", "io" },
+		{ o->kmem, "--kmem", "memory" },
+		{ o->pmu, "--pmu", "memory" },
+		{ o->lock_order, "--lock-order", "locks" },
+	};
+
+	for (size_t i = 0; o->probes && i < sizeof(needs) / sizeof(needs[0]); i++)
+		if (needs[i].given && !probe_listed(o->probes, needs[i].probe))
+			return refuse("%s needs the probe '%s', which --probes leaves out",
+				      needs[i].option, needs[i].probe);
+	return 0;
+}
+
 /* What belongs together. */
 static int check(struct options *o)
 {
+	int err = check_probes(o);
+
+	if (err)
+		return err;
 	if (o->max_interval_ms && o->max_interval_ms < o->interval_ms)
 		return refuse("--max-interval %u is below --interval %u", o->max_interval_ms,
 			      o->interval_ms);

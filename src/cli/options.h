@@ -119,6 +119,8 @@ int options_usage_exit(const struct options *o);
 
 /* Help of one command, or for COMMAND_NONE of dwell as a whole, wrapped at `width` columns. */
 void help_print(FILE *f, enum command_id command, int width);
+/* Whether `name` is one of the list "a,b,c". */
+bool probe_listed(const char *list, const char *name);
 /* The command of that name, else COMMAND_NONE. */
 enum command_id command_find(const char *name);
 

@@ -268,6 +268,7 @@ static int start(struct run *r, const struct options *o, const struct launch *l)
 		return err;
 	if (o->wait_all && !m->session)
 		log_msg(LOG_WARN, "--wait-all needs BPF: the command's end ends the run");
+	m->launch_ns = session_clock();
 	if (m->session)
 		session_arm(m->session, r->launcher.pid);
 	err = launch(&r->launcher, o->argv[0], &r->child, &by_exec);

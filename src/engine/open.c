@@ -19,20 +19,6 @@
 
 /* ---- what is wanted ---- */
 
-static bool listed(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-
-	while (*list) {
-		size_t n = strcspn(list, ",");
-
-		if (n == len && !strncmp(list, name, n))
-			return true;
-		list += n + (list[n] == ',');
-	}
-	return false;
-}
-
 static const struct probe_class *class_named(const char *name)
 {
 	for (const struct probe_class *const *c = probe_classes; *c; c++)
@@ -53,7 +39,7 @@ bool session_wants(const struct session *s, const char *name)
 		return s->only == class;
 	if (!strcmp(name, "ledger")) /* the others read its results */
 		return true;
-	if (list ? listed(list, name) : !class->opt_in)
+	if (list ? probe_listed(list, name) : !class->opt_in)
 		return true;
 	for (size_t i = 0; i < 3 && !strcmp(name, "syscalls"); i++)
 		if (session_wants(s, in_calls[i]))

@@ -409,8 +409,8 @@ char *verdict_make(struct report *r)
 		return NULL;
 	make_groups(&j);
 	j.sentences += verdict_deadlock(j.out, r);
-	if (j.busy_ns < r->wall_ns / 2 && j.idle.ns)
-		tell_idle(&j);
+	if (!j.sentences && j.busy_ns < r->wall_ns / 2 && j.idle.ns)
+		tell_idle(&j); /* who is in a deadlock is not idle */
 	for (size_t i = 0; i < j.ngroups && j.busy_ns >= r->wall_ns / 200; i++) {
 		if (j.groups[i].kind == GROUP_HANDOFF)
 			continue;

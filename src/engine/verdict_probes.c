@@ -32,7 +32,7 @@ bool verdict_syncs(FILE *out, const struct report *r, uint64_t disk_ns)
 		return false;
 	fprintf(out, "; most of it in %s %s of %s each", format_count(count, n),
 		full->count >= data->count ? "fsyncs" : "fdatasyncs",
-		format_duration(each, ns / n, true));
+		format_duration(each, ns / n, false));
 	file = most_synced(&r->io);
 	if (file && file->syncs * 2 >= n)
 		fprintf(out, ", on %s", file->name);
@@ -69,7 +69,7 @@ void verdict_throttled(FILE *out, const struct report *r, const char *before)
 		"for %s, summed over the CPUs.",
 		before, worst->path, (unsigned long long)worst->throttled_periods,
 		(unsigned long long)worst->periods,
-		format_duration(time, worst->throttled_ns, true));
+		format_duration(time, worst->throttled_ns, false));
 }
 
 /* Threads that will never go on matter more than where the time went. */

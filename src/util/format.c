@@ -207,3 +207,11 @@ void format_cut(char *text, size_t size, int columns, enum format_cut cut, bool 
 	memmove(text + head_bytes + ndots, text + tail_at, tail_bytes + 1);
 	memcpy(text + head_bytes, dots, ndots);
 }
+
+char *format_counted(char buf[COUNTED_LEN], uint64_t n, const char *one, const char *many)
+{
+	char count[FORMAT_LEN];
+
+	snprintf(buf, COUNTED_LEN, "%s %s", format_count(count, n), n == 1 ? one : many);
+	return buf;
+}
