@@ -27,9 +27,12 @@ static const struct probe_class *class_named(const char *name)
 	return NULL;
 }
 
+/* Probes that see system calls through the probe syscalls: roles.h. */
+static const char *const in_calls[] = { "io", "network", "locks" };
+#define IN_CALLS (sizeof(in_calls) / sizeof(in_calls[0]))
+
 bool session_wants(const struct session *s, const char *name)
 {
-	static const char *const in_calls[] = { "io", "network", "locks" }; /* roles.h */
 	const struct probe_class *class = class_named(name);
 	const char *list = s->options->probes;
 
@@ -41,7 +44,7 @@ bool session_wants(const struct session *s, const char *name)
 		return true;
 	if (list ? probe_listed(list, name) : !class->opt_in)
 		return true;
-	for (size_t i = 0; i < 3 && !strcmp(name, "syscalls"); i++)
+	for (size_t i = 0; i < IN_CALLS && !strcmp(name, "syscalls"); i++)
 		if (session_wants(s, in_calls[i]))
 			return true;
 	return false;
@@ -78,22 +81,46 @@ static const char *target_force(const struct session *s)
 	return NULL;
 }
 
+/* Of a probe that loads an object for itself: its own maps, and those of whom it calls. */
+static bool is_used_by(const struct probe *alone, const struct probe_class *owner)
+{
+	if (owner == alone->class)
+		return true;
+	for (size_t i = 0; i < IN_CALLS && !strcmp(alone->class->name, "syscalls"); i++)
+		if (!strcmp(owner->name, in_calls[i]))
+			return true;
+	return false;
+}
+
 /* Maps are called PROBE_what; others are everybody's. */
-static bool map_wanted(const char *name, void *ctx)
+static const struct probe_class *owner_of(const char *name)
 {
 	for (const struct probe_class *const *c = probe_classes; *c; c++) {
 		size_t len = strlen((*c)->name);
 
 		if (!strncmp(name, (*c)->name, len) && name[len] == '_')
-			return session_wants(ctx, (*c)->name);
+			return *c;
 	}
-	return true;
+	return NULL;
 }
 
+static bool map_wanted(const char *name, void *ctx)
+{
+	const struct session *s = ctx;
+	const struct probe_class *owner = owner_of(name);
+
+	return !owner ||
+	       (session_wants(s, owner->name) && (!s->alone || is_used_by(s->alone, owner)));
+}
+
+/* In the object of another probe a probe's own map is there in the least size only. */
 static int map_in(const struct probe *p, const char *name)
 {
-	struct bpf_map *map = p->obj ? bpf_object__find_map_by_name(p->obj, name) : NULL;
+	const struct probe_class *owner = owner_of(name);
+	struct bpf_map *map = NULL;
 
+	if (p->obj && (!owner || p->obj_shared || is_used_by(p, owner)))
+		map = bpf_object__find_map_by_name(p->obj, name);
 	return map ? bpf_map__fd(map) : -1;
 }
 
@@ -183,7 +210,9 @@ static int attach_alone(struct session *s, struct probe *p, struct source_env *e
 
 	env->hash = s->hash;
 	env->any_key = false;
+	s->alone = p;
 	err = source_attach(p, env);
+	s->alone = NULL;
 	if (!err)
 		return 0;
 	if (asked)
@@ -194,13 +223,29 @@ static int attach_alone(struct session *s, struct probe *p, struct source_env *e
 	return 0;
 }
 
+/* What the probe syscalls would have told them. */
+static void note_deaf(struct session *s)
+{
+	const struct probe *calls = NULL;
+
+	for (size_t i = 0; i < s->nprobes; i++)
+		if (!strcmp(s->probes[i].class->name, "syscalls"))
+			calls = &s->probes[i];
+	for (size_t i = 0; i < IN_CALLS && calls && !calls->obj; i++)
+		if (session_wants(s, in_calls[i]))
+			session_note(s, "probe %s lacks what system calls tell: syscalls is absent",
+				     in_calls[i]);
+}
+
 static int attach_probes(struct session *s, struct source_env *env)
 {
 	int err = 0;
 
 	if (!attach_together(s, env)) {
 		env->any_key = true;
+		s->alone = &s->target;
 		err = source_attach(&s->target, env);
+		s->alone = NULL;
 	}
 	if (err)
 		return err;
@@ -208,6 +253,7 @@ static int attach_probes(struct session *s, struct source_env *env)
 	for (size_t i = 0; i < s->nprobes && !err; i++)
 		if (!s->probes[i].obj)
 			err = attach_alone(s, &s->probes[i], env);
+	note_deaf(s);
 	return err;
 }
 

@@ -118,6 +118,15 @@ static void choose_programs(struct probe *p, const struct source *src, bool seed
 	}
 }
 
+/*
+ * A map of a probe that is off has the least size: before 6.8 (2afae08c9dcb) the kernel checks
+ * global functions that nobody calls, so what they use has to be there.
+ */
+static int make_least(struct bpf_map *map)
+{
+	return bpf_map__max_entries(map) > 1 ? bpf_map__set_max_entries(map, 1) : 0;
+}
+
 static int choose_maps(struct bpf_object *obj, const struct source_env *env)
 {
 	struct bpf_map *map;
@@ -132,7 +141,7 @@ static int choose_maps(struct bpf_object *obj, const struct source_env *env)
 		if (fd >= 0)
 			err = bpf_map__reuse_fd(map, fd);
 		else if (env->map_wanted && !env->map_wanted(name, env->ctx))
-			err = bpf_map__set_autocreate(map, false);
+			err = make_least(map);
 		if (err)
 			return err;
 	}
@@ -200,6 +209,21 @@ static int attach_programs(struct probe *p)
 	return err;
 }
 
+/* What probes that are not attached here have asked for. */
+static void drop_programs(struct probe *const *probes, size_t n, struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj) {
+		bool ours = false;
+
+		for (size_t i = 0; i < n && !ours; i++)
+			ours = probes[i]->source && belongs(probes[i], prog);
+		if (!ours)
+			bpf_program__set_autoload(prog, false);
+	}
+}
+
 /* Constants and sizes; then the maps that there are already, which keep the size they have. */
 static int configure(struct probe *const *probes, size_t n, const struct source_env *env,
 		     struct bpf_object *obj)
@@ -211,6 +235,7 @@ static int configure(struct probe *const *probes, size_t n, const struct source_
 	for (size_t i = 0; i < n && !err && !env->configure; i++)
 		if (probes[i]->source && probes[i]->class->configure)
 			err = probes[i]->class->configure(probes[i], obj);
+	drop_programs(probes, n, obj);
 	return err ? err : choose_maps(obj, env);
 }
 

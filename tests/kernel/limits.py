@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from tap import main, test
+from tap import main, skip, test
 
 OBJECTS = lib.workload("objects")
 TREE = lib.workload("tree")
@@ -127,6 +127,24 @@ def the_chosen_source_is_told():
 def the_ledger_alone():
     result = lib.run(["/bin/true"], "--probes", "ledger")
     assert result.ledger() and not result.summary.get("syscalls"), result.summary.keys()
+
+
+@test
+def what_does_not_load_takes_no_other_probe_with_it():
+    """A table too large to be made: its probe is absent and says so, the others are whole."""
+    if lib.EMULATED:
+        skip("an emulated kernel takes a minute to check each probe's programs alone")
+    result = lib.run(["/usr/bin/python3", "-c", "import os; [os.getppid() for i in range(1000)]"],
+                     "--limit", "memory_mms=2000000000")
+    assert "memory" not in result.summary, result.summary.keys()
+    assert result.summary["trust"]["sources"]["memory"]["chosen"] is None
+    assert any("memory" in note for note in result.summary["trust"]["notes"]), result.summary["trust"]
+    assert result.summary["syscalls"]["calls"]["getppid"]["count"] == 1000
+    assert result.summary["io"]["calls"]["open"]["count"] == (
+        result.summary["syscalls"]["calls"]["openat"]["count"]), result.summary["io"]["calls"]
+    assert result.summary["io"]["files"][0]["name"] != "other", result.summary["io"]["files"][:2]
+    for probe, source in result.summary["trust"]["sources"].items():
+        assert probe == "memory" or source["chosen"] == "tp_btf", (probe, source)
 
 
 main()
