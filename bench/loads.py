@@ -8,8 +8,9 @@ import os
 import subprocess
 
 import tools
-from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_RUN, EMPTY_ALL, EMPTY_CALLS,
-                   EMPTY_SCHED, LEDGER, NONE, PERF_SCHED, PERF_TRACE, STRACE)
+from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_CALLS, DWELL_RUN, EMPTY_ALL,
+                   EMPTY_CALLS, EMPTY_FAULT, EMPTY_NET, EMPTY_SCHED, EMPTY_TCP, LEDGER, NONE,
+                   PERF_SCHED, PERF_TRACE, STRACE, probe)
 
 CPU = "1" if (os.cpu_count() or 1) > 1 else "0"
 
@@ -96,5 +97,21 @@ CALLS = Events("getppid in a loop", "system call", ["calls", CPU], 1000000,
                [NONE, EMPTY_CALLS, DWELL_RUN, BPFTRACE_CALLS, PERF_TRACE, STRACE])
 FORKS = Events("fork, _exit and wait", "process", ["forks"], 4000,
                [NONE, EMPTY_ALL, LEDGER, DWELL_RUN, BPFTRACE_CALLS, PERF_TRACE, STRACE])
+
+
+def probed(name, event, mode, count, empty, of):
+    """What one probe adds to what it looks at."""
+    return Events(name, event, ["probes", mode], count, [NONE, empty, DWELL_CALLS, probe(of), DWELL_RUN])
+
+
+PROBED = [
+    probed("first touches of anonymous pages", "page fault", "fault", 100000, EMPTY_FAULT, "memory"),
+    probed("pread of 4 KiB from the page cache", "call", "pread", 200000, EMPTY_CALLS, "io"),
+    probed("open and close of /dev/null", "pair of calls", "open", 100000, EMPTY_CALLS, "io"),
+    probed("64 bytes over a unix socket", "send and recv", "unix", 100000, EMPTY_CALLS, "network"),
+    probed("64 bytes over UDP on loopback", "sendto and recv", "udp", 60000, EMPTY_NET, "network"),
+    probed("TCP connections on loopback", "connect, accept, reset", "tcp", 10000, EMPTY_TCP, "network"),
+    probed("futex wakes without a waiter", "call", "futex", 400000, EMPTY_CALLS, "locks"),
+]
 PROGRAMS = [COMPILE, SQLITE, REDIS, PGBENCH, FIO]
-LOADS = [SWITCH, CALLS, FORKS, *PROGRAMS]
+LOADS = [SWITCH, CALLS, FORKS, *PROBED, *PROGRAMS]

@@ -16,6 +16,12 @@ SCHED = "sched_switch,sched_waking"
 EVERY = (SCHED + ",sys_exit,task_newtask,sched_process_exec,sched_process_exit,contention_begin,"
          "contention_end,hrtimer_expire_entry,hrtimer_expire_exit,timer_expire_entry,"
          "timer_expire_exit")
+SOCKETS = "inet_sock_set_state,tcp_destroy_sock,tcp_send_reset,tcp_receive_reset"
+CACHE = "mm_filemap_add_to_page_cache,mm_filemap_fault,mm_filemap_map_pages,writeback_dirty_folio"
+BLOCK = "block_getrq,block_rq_issue,block_rq_complete,block_bio_queue,block_bio_complete"
+SOFT = "softirq_entry,softirq_exit"
+EVERY += (",rss_stat,local_timer_entry,local_timer_exit,irq_work_entry,irq_work_exit,"
+          + ",".join((SOCKETS, CACHE, BLOCK, SOFT)))
 
 # What dwell's ledger does, as one would write it: time off the CPU by command, no causes.
 BT_SWITCH = """tracepoint:sched:sched_switch {
@@ -72,14 +78,23 @@ def dwell(*options):
     return [DWELL, "run", "-q", *options, "-o", "/dev/null", "--"]
 
 
+def probe(name):
+    """dwell with the one probe, and what it cannot do without."""
+    return Tool(f"dwell --probes {name}", dwell("--probes", name))
+
+
 NONE = Tool("no tool", [])
 EMPTY_SCHED = Tool("empty programs", empty(SCHED))
 CLOCK_SCHED = Tool("empty programs that read the clock",
                    empty("sched_switch_clock,sched_waking_clock"))
 EMPTY_CALLS = Tool("empty program", empty("sys_exit"))
 EMPTY_ALL = Tool("empty programs", empty(EVERY))
+EMPTY_FAULT = Tool("empty programs", empty("rss_stat,task_newtask"))
+EMPTY_TCP = Tool("empty programs", empty(f"sys_exit,{SOCKETS},{SOFT},sched_switch,sched_waking"))
+EMPTY_NET = Tool("empty programs", empty(f"sys_exit,{SOFT}"))
 LEDGER = Tool("dwell --probes ledger", dwell("--probes", "ledger"))
 DWELL_RUN = Tool("dwell", dwell())
+DWELL_CALLS = Tool("dwell --probes syscalls", dwell("--probes", "syscalls"))
 
 BPFTRACE_SWITCH = Tool("bpftrace, sched_switch", bpftrace(BT_SWITCH), probe=[])
 BPFTRACE_CALLS = Tool("bpftrace, sys_exit", bpftrace(BT_CALLS), probe=[])
