@@ -2,8 +2,9 @@
 /*
  * What a probe is to the engine: one const descriptor. The command line, the sources,
  * the JSON, its schema and the docs follow from it. To add a probe: a folder under
- * probes/ with its records, both sides and its descriptor, a line in probes/list.c,
- * a line in meson.build, a test.
+ * probes/ with its records, both sides and its descriptor, a line in probes/list.c, in
+ * bpf/dwell.bpf.c and in report.h, its files in meson.build, a test. Its maps and programs
+ * are called NAME_what; calls that it wants to see stand in probes/syscalls/roles.bpf.h.
  */
 #ifndef DWELL_PROBE_H
 #define DWELL_PROBE_H
