@@ -125,7 +125,7 @@ static void add_block(struct sentence *s, const struct io_block_row *b, const ch
 		add(s, ", %s in the queue",
 		    format_duration(text, b->queue.stat.ns / b->queue.stat.count, utf8));
 	if (b->device.stat.count)
-		add(s, " and %s on the device",
+		add(s, "%s%s on the device", b->queue.stat.count ? " and " : ", ",
 		    format_duration(text, b->device.stat.ns / b->device.stat.count, utf8));
 	if (b->errors)
 		add(s, ", %s failed", format_count(text, b->errors));
