@@ -79,7 +79,8 @@ def what_finds_no_slot_is_in_the_sum_and_is_told():
 
 @test
 def totals_never_fall():
-    r = run(200, 2, "--limit", "slot_owners=16", "-i", "10", "-m", "10")
+    children, interval = (40, 100) if lib.EMULATED else (200, 10)
+    r = run(children, 2, "--limit", "slot_owners=16", "-i", interval, "-m", interval)
     last = 0
     trees = [t for t in r.records if t["kind"] == "tree" and "io" in (t.get("probes") or {})]
     for tree in trees:
