@@ -53,6 +53,9 @@ enum event_kind {
 	EVENT_LEDGER_FINAL,   /* struct ledger_packed: the last switch away */
 	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
 	EVENT_MEMORY_OOM,     /* struct memory_oom */
+	EVENT_STACKS_BODY,    /* struct stacks_body */
+	EVENT_STACKS_FILE,    /* struct stacks_file_event */
+	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
 };
 
 struct event_head {
@@ -143,6 +146,8 @@ enum counter {
 	COUNTER_OTHER_LOCK,        /* a lock without a row: its calls stand in the row `other` */
 	COUNTER_OTHER_SITE,        /* a stack without a row: its waits stand in the row `other` */
 	COUNTER_LOST_PAIR,         /* --lock-order: two locks whose order was not kept */
+	COUNTER_LOST_STACK,        /* table of rows full, or busy: a sample not counted */
+	COUNTER_UNTOLD_STACK,      /* ring full: a stack not told, until it is seen again */
 	COUNTER_MAX = 64
 };
 
