@@ -55,6 +55,7 @@ enum event_kind {
 	EVENT_MEMORY_OOM,     /* struct memory_oom */
 	EVENT_STACKS_BODY,    /* struct stacks_body */
 	EVENT_STACKS_FILE,    /* struct stacks_file_event */
+	EVENT_STACKS_CODE,    /* struct python_code_event */
 	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
 };
 
@@ -148,6 +149,8 @@ enum counter {
 	COUNTER_LOST_PAIR,         /* --lock-order: two locks whose order was not kept */
 	COUNTER_LOST_STACK,        /* table of rows full, or busy: a sample not counted */
 	COUNTER_UNTOLD_STACK,      /* ring full: a stack not told, until it is seen again */
+	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
+	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
 	COUNTER_MAX = 64
 };
 
