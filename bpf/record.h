@@ -57,6 +57,8 @@ enum event_kind {
 	EVENT_STACKS_FILE,    /* struct stacks_file_event */
 	EVENT_STACKS_CODE,    /* struct python_code_event */
 	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
+	EVENT_STACKS_PROCESS, /* struct stacks_process_event, walk.h */
+	EVENT_STACKS_COPY,    /* struct stacks_copy */
 };
 
 struct event_head {
@@ -151,6 +153,12 @@ enum counter {
 	COUNTER_UNTOLD_STACK,      /* ring full: a stack not told, until it is seen again */
 	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
 	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
+	COUNTER_NEXT_STACKS_FILE,  /* stacks: files with code that were given a number */
+	COUNTER_LOST_STACKS_FILE,  /* no number left: a file's code has no names */
+	COUNTER_LATE_STACKS_FILE,  /* ring full: a file is told of later */
+	COUNTER_LOST_MAPS,         /* stacks_maps full: a process whose mappings are not kept */
+	COUNTER_LOST_MAPPING,      /* too many mappings of a process: one is not kept */
+	COUNTER_LOST_STACK_COPY,   /* ring full: a stack stays cut at a file without a table */
 	COUNTER_MAX = 64
 };
 

@@ -43,6 +43,15 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_MM, "address_spaces_lost",
 	  "table memory_mms full: resident memory and its peak lack an address space" },
 	{ COUNTER_LOST_OOM, "oom_kills_not_told", "ring full: an OOM kill is counted, not listed" },
+	{ COUNTER_LOST_STACKS_FILE, "code_files_not_kept",
+	  "table stacks_files full: code of a file has addresses, no names" },
+	{ COUNTER_LOST_MAPS, "processes_without_code",
+	  "table stacks_maps full: the stacks of a process are not taken" },
+	{ COUNTER_LOST_MAPPING, "code_mappings_lost",
+	  "a process has more code mapped than is kept, or could not be asked where: stacks end "
+	  "there" },
+	{ COUNTER_LOST_STACK_COPY, "stacks_cut",
+	  "ring full: a stack ends at a file whose unwind table was not made yet" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
 };
 
@@ -78,6 +87,8 @@ static const struct loss folds[] = {
 	  "table memory_sites full: allocations stand in the row other" },
 	{ COUNTER_OTHER_LIVE, "kmem_frees_unknown",
 	  "table memory_lives full: an allocation is counted, but not when it is freed" },
+	{ COUNTER_LATE_STACKS_FILE, "code_files_told_late",
+	  "ring full: a file with code was told of later, stacks before that end there" },
 	{ COUNTER_STALE, "stale_entries",
 	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
 	  "and not used" },
