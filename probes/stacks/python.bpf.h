@@ -16,13 +16,12 @@
 #ifndef DWELL_STACKS_PYTHON_BPF_H
 #define DWELL_STACKS_PYTHON_BPF_H
 
-#include "body.bpf.h"
 #include "python_layout.h"
 #include "python_process.bpf.h"
+#include "walk.bpf.h"
 
 #define PYTHON_STATES 4096  /* thread states looked at to find one */
 #define PYTHON_OWNER_LOOP 3 /* FRAME_OWNED_BY_CSTACK: stands for the entry itself */
-#define PYTHON_LEVEL_ROOM 4096
 
 struct python_thread {
 	__u64 state;  /* 0: it has none */
@@ -60,7 +59,7 @@ struct {
 	__type(value, struct python_code);
 } stacks_python_codes SEC(".maps");
 
-/* What is being worked on, one for each context (enum stack_context). */
+/* What is being worked on, one for each level (enum stacks_level). */
 struct python_work {
 	struct python_layout at;
 	struct python_strings strings;
@@ -75,13 +74,13 @@ struct python_work {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, CONTEXTS);
+	__uint(max_entries, STACKS_LEVELS);
 	__type(key, __u32);
 	__type(value, struct python_work);
 } stacks_python_works SEC(".maps");
 
 struct python_draft {
-	__u32 busy; /* in a context that this one has interrupted */
+	__u32 busy; /* at a level that this one has interrupted */
 	__u32 pad;
 	struct python_code_event event;
 	__u8 lines[PYTHON_LINES];
@@ -192,25 +191,25 @@ static __noinline __u32 python_number(struct python_work *w)
 
 /* ---- frames ---- */
 
-static __always_inline void python_push(struct stacks_draft *d, struct python_work *w, __u64 word)
+static __always_inline void python_push(struct stacks_work *s, struct python_work *w, __u64 word)
 {
 	__u32 n = w->n;
 
 	if (n >= STACK_FRAMES)
 		return;
-	d->body.frames[n] = (__u64)FRAME_PYTHON << FRAME_KIND_SHIFT | word;
+	s->body.frames[n] = (__u64)FRAME_PYTHON << FRAME_KIND_SHIFT | word;
 	w->n = n + 1;
 }
 
 /* The frames pushed last were entered from C. */
-static __always_inline void python_entered(struct stacks_draft *d, struct python_work *w)
+static __always_inline void python_entered(struct stacks_work *s, struct python_work *w)
 {
 	__u32 before = w->n - 1;
 
 	if (!w->more)
-		python_push(d, w, PYTHON_ENTRY);
+		python_push(s, w, PYTHON_ENTRY);
 	else if (before < STACK_FRAMES)
-		d->body.frames[before] |= PYTHON_ENTRY;
+		s->body.frames[before] |= PYTHON_ENTRY;
 	w->more = 0;
 }
 
@@ -227,7 +226,7 @@ static __always_inline __u64 python_instr(struct python_work *w)
 
 struct python_walk {
 	struct python_work *w;
-	struct stacks_draft *d;
+	struct stacks_work *s;
 };
 
 static long python_step(__u32 i, struct python_walk *c)
@@ -246,16 +245,16 @@ static long python_step(__u32 i, struct python_walk *c)
 	w->frame = PYTHON_FRAME_U64(w, frame_previous);
 	w->code = PYTHON_FRAME_U64(w, frame_code);
 	if (!w->at.frame_entry && PYTHON_FRAME_U8(w, frame_owner) == PYTHON_OWNER_LOOP) {
-		python_entered(c->d, w);
+		python_entered(c->s, w);
 		return 0;
 	}
 	if (PYTHON_READ(w->strings, w->code + w->at.code_strings))
 		goto unread;
 	number = python_number(w);
-	python_push(c->d, w, number << PYTHON_NUMBER_SHIFT | python_instr(w));
+	python_push(c->s, w, number << PYTHON_NUMBER_SHIFT | python_instr(w));
 	w->more = 1;
 	if (w->at.frame_entry && PYTHON_FRAME_U8(w, frame_entry))
-		python_entered(c->d, w);
+		python_entered(c->s, w);
 	return 0;
 unread:
 	w->end = STACK_UNREAD;
@@ -345,41 +344,49 @@ static __always_inline void python_frame_first(struct python_work *w)
 		w->end = STACK_UNREAD;
 }
 
-/*
- * Tells the Python frames of the current thread, in the context's draft; their hash, 0: it runs
- * no Python.
- */
-__noinline __u64 stacks_python(__u32 context, __u32 proc_id, __u32 thread_id)
+/* Of frames that mean something in this process only. */
+static __always_inline __u64 python_hash(const struct stacks_work *s, const struct python_work *w)
 {
-	struct python_work *w = bpf_map_lookup_elem(&stacks_python_works, &context);
-	struct python_walk c = { w, stacks_draft(context) };
+	__u64 hash = w->proc_id;
+
+	for (__u32 i = 0; i < STACK_FRAMES && i < w->n; i++)
+		hash = hash_mix(hash, s->body.frames[i]);
+	return hash;
+}
+
+/*
+ * Tells the Python frames of the current thread `t`, after its user's stack has been told at
+ * the same level; their hash, 0: it runs no Python.
+ */
+static __noinline __u64 stacks_python(__u32 level, const struct target *t)
+{
+	struct python_work *w = bpf_map_lookup_elem(&stacks_python_works, &level);
+	struct python_walk c = { w, stacks_work_of(level) };
 	const struct python_file *file;
 	struct python_proc *p;
 
-	if (!w || !c.d)
+	if (!w || !c.s)
 		return 0;
-	p = python_process(proc_id);
+	p = python_process(t->proc_id);
 	file = p ? bpf_map_lookup_elem(&stacks_python_files, &p->file) : NULL;
 	if (!file)
 		return 0;
 	w->at = file->layout;
-	w->proc_id = proc_id;
+	w->proc_id = t->proc_id;
 	w->code_type = p->code_type;
 	w->tid = python_tid();
 	w->n = w->more = 0;
 	w->end = STACK_WHOLE;
-	if (!python_state_known(w, thread_id))
-		python_search(w, thread_id, p->runtime);
+	if (!python_state_known(w, t->thread_id))
+		python_search(w, t->thread_id, p->runtime);
 	if (!w->state)
 		return 0;
 	python_frame_first(w);
 	bpf_loop(STACK_FRAMES + 1, python_step, &c, 0);
 	if (!w->n)
 		return 0;
-	c.d->body.n = w->n;
-	c.d->body.end = w->end;
-	c.d->body.head.who.proc_id = proc_id;
-	return stacks_tell(context, 1);
+	c.s->body.head.who = *t;
+	return stacks_tell(level, w->n, w->end, python_hash(c.s, w));
 }
 
 #endif
