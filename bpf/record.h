@@ -148,6 +148,8 @@ enum counter {
 	COUNTER_LOST_PAIR,         /* --lock-order: two locks whose order was not kept */
 	COUNTER_LOST_STACK,        /* table of rows full, or busy: a sample not counted */
 	COUNTER_UNTOLD_STACK,      /* ring full: a stack not told, until it is seen again */
+	COUNTER_LOST_STACK_BODY,   /* set by user space: samples of stacks that were never told */
+	COUNTER_OTHER_STACK,       /* ditto: samples for whose stacks it had no room */
 	COUNTER_MAX = 64
 };
 

@@ -48,7 +48,7 @@ __noinline __u64 stacks_user(__u32 proc_id, __u32 context)
 	return stacks_tell(context, 1);
 }
 
-__noinline __u64 stacks_user_at(__u32 proc_id, __u32 context, __u64 ip, __u64 sp, __u64 bp)
+static __always_inline __u64 stacks_user_at(__u32 proc_id, __u32 context, __u64 ip, __u64 sp, __u64 bp)
 {
 	return stacks_user(proc_id, context);
 }

@@ -43,6 +43,10 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_MM, "address_spaces_lost",
 	  "table memory_mms full: resident memory and its peak lack an address space" },
 	{ COUNTER_LOST_OOM, "oom_kills_not_told", "ring full: an OOM kill is counted, not listed" },
+	{ COUNTER_LOST_STACK, "stack_samples_lost",
+	  "table of stacks full or busy: a sample is missing, the others stand for its time" },
+	{ COUNTER_LOST_STACK_BODY, "stacks_not_told",
+	  "ring full: a sample is counted, but its stack or a part of it is not known" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
 };
 
@@ -78,6 +82,8 @@ static const struct loss folds[] = {
 	  "table memory_sites full: allocations stand in the row other" },
 	{ COUNTER_OTHER_LIVE, "kmem_frees_unknown",
 	  "table memory_lives full: an allocation is counted, but not when it is freed" },
+	{ COUNTER_OTHER_STACK, "stacks_in_other",
+	  "too many different stacks: samples stand in rows called [other stacks]" },
 	{ COUNTER_STALE, "stale_entries",
 	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
 	  "and not used" },
