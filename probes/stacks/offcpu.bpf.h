@@ -19,61 +19,65 @@
 
 #include "../ledger/account.bpf.h"
 #include "rows.bpf.h"
-#include "user.bpf.h"
 
 #define CALL_ENTERED (-38L) /* -ENOSYS */
 
-/* ---- kernel stacks ---- */
-
-static __always_inline __u64 kernel_tell(struct stacks_draft *d, __u32 context, long bytes)
-{
-	if (bytes <= 0)
-		return 0;
-	d->body.n = bytes / sizeof(__u64);
-	d->body.end = STACK_WHOLE;
-	return stacks_tell(context, 0);
-}
+/* ---- the two stacks ---- */
 
 #define KERNEL_BYTES (STACK_FRAMES * sizeof(__u64))
 
-/* Of a thread that does not run. */
-#define stacks_kernel_of(task, context)                                                            \
+/* What a helper wrote into the level's body. */
+static __always_inline __u64 stacks_kernel(__u32 level, long bytes)
+{
+	return bytes > 0 ? stacks_tell_kernel(level, bytes / sizeof(__u64)) : 0;
+}
+
+/* Of a thread that is not on a CPU. */
+#define stacks_kernel_of(task, level)                                                              \
 	({                                                                                         \
-		struct stacks_draft *__d = stacks_draft(context);                                  \
-		__d ? kernel_tell(__d, context,                                                    \
-				  bpf_get_task_stack(task, __d->body.frames, KERNEL_BYTES, 0))           \
+		struct stacks_work *__w = stacks_work_of(level);                                   \
+		__w ? stacks_kernel(level, bpf_get_task_stack(task, __w->body.frames,              \
+							      KERNEL_BYTES, 0))                    \
 		    : 0;                                                                           \
 	})
 
+/* Of the current thread, as it came into the kernel; a kernel's thread has none. */
+static __always_inline __u64 stacks_own_user(struct ledger_thread *l, __u32 level)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return task->flags & (PF_KTHREAD | PF_IO_WORKER) ? 0 : stacks_user(level, &l->who);
+}
+
 /* ---- a sample is told ---- */
 
-static __always_inline void key_fill(struct stacks_draft *d, const struct ledger_thread *l,
+static __always_inline void key_fill(struct stacks_key *key, const struct ledger_thread *l,
 				     __u32 state)
 {
-	__builtin_memset(&d->key, 0, sizeof(d->key));
-	d->key.thread_id = l->who.thread_id;
-	d->key.proc_id = l->who.proc_id;
-	d->key.state = state;
+	__builtin_memset(key, 0, sizeof(*key));
+	key->thread_id = l->who.thread_id;
+	key->proc_id = l->who.proc_id;
+	key->state = state;
 }
 
 /* The stay that falls due, with the user's stack `user`. */
-__noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 context)
+__noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 {
-	struct stacks_draft *d = stacks_draft(context);
+	struct stacks_key *key = stacks_key_of(level);
 	struct stack_account *s;
 
-	if (!l || !d)
+	if (!l || !key)
 		return 0;
 	s = &l->stack;
-	key_fill(d, l, s->state);
-	d->key.user = user;
-	d->key.kernel = s->kernel;
-	d->key.waker = s->waker;
+	key_fill(key, l, s->state);
+	key->user = user;
+	key->kernel = s->kernel;
+	key->waker = s->waker;
 	if (s->count[0])
-		stacks_count(context, s->ns[0], s->count[0]);
-	d->key.state = STATE_RUNQUEUE;
+		stacks_count(level, s->ns[0], s->count[0]);
+	key->state = STATE_RUNQUEUE;
 	if (s->count[1])
-		stacks_count(context, s->ns[1], s->count[1]);
+		stacks_count(level, s->ns[1], s->count[1]);
 	s->ns[0] = s->ns[1] = 0;
 	s->count[0] = s->count[1] = 0;
 	s->waker = 0;
@@ -88,30 +92,27 @@ static __always_inline bool in_call(struct pt_regs *regs)
 	return (long)regs->orig_ax >= 0 && (long)regs->ax == CALL_ENTERED;
 }
 
-/* Takes the user's stack as the current thread leaves its CPU, also for a sample that waits. */
-__noinline int stacks_leave_slow(struct ledger_thread *l)
+/*
+ * The current thread leaves its CPU, inside a call or not: the user's stack is taken for a sample
+ * that waits for it, and for a stay that begins outside of a call.
+ */
+__noinline int stacks_leave_slow(struct ledger_thread *l, __u32 inside)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct stack_account *s;
+	bool due;
 
 	if (!l)
 		return 0;
-#ifdef TASK_HASH /* the next thread is no pointer that the helper takes: its stack is read here */
-	if (!stacks_is_due(&l->stack))
-		l->stack.kernel = stacks_kernel_of(task, CONTEXT_SWITCH);
-	if (!stacks_is_due(&l->stack) && in_call(regs)) {
-		l->stack.ip = regs->ip;
-		l->stack.sp = regs->sp;
-		l->stack.returns = 1;
-		return 0;
+	s = &l->stack;
+	due = stacks_is_due(s);
+	if (due || !inside) {
+		s->user = stacks_own_user(l, STACKS_SWITCH);
+		s->returns = 0;
 	}
-#endif
-	l->stack.user = stacks_user(l->who.proc_id, CONTEXT_SWITCH);
-	l->stack.returns = 0;
-	if (stacks_is_due(&l->stack))
-		stacks_emit(l, l->stack.user, CONTEXT_SWITCH);
-#ifdef TASK_HASH
-	l->stack.kernel = stacks_kernel_of(task, CONTEXT_SWITCH);
+	if (due)
+		stacks_emit(l, s->user, STACKS_SWITCH);
+#ifdef TASK_HASH /* as it comes back it is no pointer that the helper takes */
+	s->kernel = stacks_kernel_of(bpf_get_current_task_btf(), STACKS_SWITCH);
 #endif
 	return 0;
 }
@@ -120,37 +121,36 @@ static __always_inline void stacks_leave(struct ledger_thread *l, struct task_st
 {
 	struct stack_account *s = &l->stack;
 	struct pt_regs *regs;
+	bool inside;
 
 	if (!stacks_cfg.on)
 		return;
-#ifndef TASK_HASH
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	if (!stacks_is_due(s) && in_call(regs)) {
+	inside = in_call(regs);
+	if (inside) {
 		s->ip = regs->ip;
 		s->sp = regs->sp;
 		s->returns = 1;
-		return;
 	}
+#ifndef TASK_HASH
+	if (inside && !stacks_is_due(s))
+		return;
 #endif
-	stacks_leave_slow(l);
+	stacks_leave_slow(l, inside);
 }
 
 /* The thread has come to a CPU: the stay is over. */
-#ifdef TASK_HASH
-#define stacks_arrive_kernel(s, task) ((void)(task))
-#else
-#define stacks_arrive_kernel(s, task) ((s)->kernel = stacks_kernel_of(task, CONTEXT_SWITCH))
-#endif
-
 static __always_inline void stacks_arrive(struct ledger_thread *l, struct task_struct *task)
 {
 	struct stack_account *s = &l->stack;
 
 	if (!stacks_cfg.on || !stacks_is_due(s))
 		return;
-	stacks_arrive_kernel(s, task);
+#ifndef TASK_HASH
+	s->kernel = stacks_kernel_of(task, STACKS_SWITCH);
+#endif
 	if (!s->returns)
-		stacks_emit(l, s->user, CONTEXT_SWITCH);
+		stacks_emit(l, s->user, STACKS_SWITCH);
 }
 
 /* A thread found off its CPU at the attach. */
@@ -186,10 +186,10 @@ __noinline int stacks_return(struct ledger_thread *l)
 	if (!l)
 		return 0;
 	if (regs->ip == l->stack.ip && regs->sp == l->stack.sp)
-		user = stacks_user(l->who.proc_id, CONTEXT_CALL);
+		user = stacks_user(STACKS_CALL, &l->who);
 	else
-		user = stacks_no_user(CONTEXT_CALL);
-	return stacks_emit(l, user, CONTEXT_CALL);
+		user = stacks_tell(STACKS_CALL, 0, STACK_NO_USER, 0);
+	return stacks_emit(l, user, STACKS_CALL);
 }
 
 static __always_inline void stacks_call_returns(struct task_struct *task)

@@ -20,20 +20,22 @@ SEC("perf_event")
 int stacks_on_cpu(struct stacks_sample *ctx)
 {
 	struct ledger_thread *l = account_of(bpf_get_current_task_btf());
-	struct stacks_draft *d = stacks_draft(CONTEXT_CPU);
+	struct stacks_work *w = stacks_work_of(STACKS_SAMPLE);
+	struct stacks_key *key = stacks_key_of(STACKS_SAMPLE);
 	__u64 kernel, user;
 
-	if (!l || l->ended || !d)
+	if (!l || l->ended || !w || !key)
 		return 0;
-	kernel = kernel_tell(d, CONTEXT_CPU, bpf_get_stack(ctx, d->body.frames, KERNEL_BYTES, 0));
+	kernel = stacks_kernel(STACKS_SAMPLE,
+			       bpf_get_stack(ctx, w->body.frames, KERNEL_BYTES, 0));
 	if ((__s64)ctx->ip >= 0) /* it ran the program itself */
-		user = stacks_user_at(l->who.proc_id, CONTEXT_CPU, ctx->ip, ctx->sp, ctx->bp);
+		user = stacks_user_at(STACKS_SAMPLE, &l->who, ctx->ip, ctx->sp, ctx->bp, ctx->di);
 	else
-		user = stacks_user(l->who.proc_id, CONTEXT_CPU);
-	key_fill(d, l, STATE_ON_CPU);
-	d->key.user = user;
-	d->key.kernel = kernel;
-	stacks_count(CONTEXT_CPU, stacks_cfg.sample_ns, 1);
+		user = stacks_own_user(l, STACKS_SAMPLE);
+	key_fill(key, l, STATE_ON_CPU);
+	key->user = user;
+	key->kernel = kernel;
+	stacks_count(STACKS_SAMPLE, stacks_cfg.sample_ns, 1);
 	return 0;
 }
 

@@ -6,7 +6,8 @@
 #ifndef DWELL_STACKS_ROWS_BPF_H
 #define DWELL_STACKS_ROWS_BPF_H
 
-#include "body.bpf.h"
+#include "debt.bpf.h"
+#include "walk.bpf.h"
 
 #define STACKS_TABLE(name)                                                                         \
 	struct {                                                                                   \
@@ -28,6 +29,19 @@ struct {
 } stacks_control SEC(".maps");
 
 const volatile __u32 stacks_half SEC(".rodata.stacks_half") = 8192;
+
+/* Rows before they are counted: a thread may be interrupted in the middle. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STACKS_LEVELS);
+	__type(key, __u32);
+	__type(value, struct stacks_key);
+} stacks_keys SEC(".maps");
+
+static __always_inline struct stacks_key *stacks_key_of(__u32 level)
+{
+	return bpf_map_lookup_elem(&stacks_keys, &level);
+}
 
 static __always_inline void stacks_wake(void)
 {
@@ -53,23 +67,23 @@ static __always_inline struct stacks_value *row_make(void *table, struct stacks_
 	return bpf_map_lookup_elem(table, key);
 }
 
-/* Counts the key of a draft. */
-__noinline int stacks_count(__u32 context, __u64 ns, __u64 count)
+/* Counts the key of a level. */
+__noinline int stacks_count(__u32 level, __u64 ns, __u64 count)
 {
-	struct stacks_draft *d = stacks_draft(context);
+	struct stacks_key *key = stacks_key_of(level);
 	struct stacks_control *control;
 	struct stacks_value *v;
 	__u32 zero = 0;
 
 	control = bpf_map_lookup_elem(&stacks_control, &zero);
-	if (!d || !control)
+	if (!key || !control)
 		return 0;
 	if (*(volatile __u32 *)&control->table)
-		v = row_make(&stacks_rows_b, &d->key, control);
+		v = row_make(&stacks_rows_b, key, control);
 	else
-		v = row_make(&stacks_rows, &d->key, control);
+		v = row_make(&stacks_rows, key, control);
 	if (!v) {
-		counter_add(COUNTER_LOST_STACK);
+		counter_add(COUNTER_LOST_SAMPLE);
 		return 0;
 	}
 	__sync_fetch_and_add(&v->ns, ns);
