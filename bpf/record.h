@@ -163,7 +163,7 @@ enum counter {
 	COUNTER_OTHER_STACK,       /* ditto: samples for whose stacks it had no room */
 	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
 	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
-	COUNTER_MAX = 64
+	COUNTER_MAX = 96
 };
 
 /* Value of the shared array `control`: what the user side tells the kernel side while it runs. */

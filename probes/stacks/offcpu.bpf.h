@@ -18,6 +18,7 @@
 #include <asm/unistd.h>
 
 #include "../ledger/account.bpf.h"
+#include "python.bpf.h"
 #include "rows.bpf.h"
 
 #define CALL_ENTERED (-38L) /* -ENOSYS */
@@ -49,6 +50,12 @@ static __always_inline __u64 stacks_own_user(struct ledger_thread *l, __u32 leve
 	return task->flags & (PF_KTHREAD | PF_IO_WORKER) ? 0 : stacks_user(level, &l->who);
 }
 
+/* The same of its Python frames, after the user's stack. */
+static __always_inline __u64 stacks_own_python(struct ledger_thread *l, __u32 level)
+{
+	return stacks_cfg.python ? stacks_python(level, &l->who) : 0;
+}
+
 /* ---- a sample is told ---- */
 
 static __always_inline void key_fill(struct stacks_key *key, const struct ledger_thread *l,
@@ -71,6 +78,7 @@ __noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 	s = &l->stack;
 	key_fill(key, l, s->state);
 	key->user = user;
+	key->python = s->python;
 	key->kernel = s->kernel;
 	key->waker = s->waker;
 	if (s->count[0])
@@ -107,6 +115,7 @@ __noinline int stacks_leave_slow(struct ledger_thread *l, __u32 inside)
 	due = stacks_is_due(s);
 	if (due || !inside) {
 		s->user = stacks_own_user(l, STACKS_SWITCH);
+		s->python = stacks_own_python(l, STACKS_SWITCH);
 		s->returns = 0;
 	}
 	if (due)
@@ -185,10 +194,13 @@ __noinline int stacks_return(struct ledger_thread *l)
 
 	if (!l)
 		return 0;
-	if (regs->ip == l->stack.ip && regs->sp == l->stack.sp)
+	l->stack.python = 0;
+	if (regs->ip == l->stack.ip && regs->sp == l->stack.sp) {
 		user = stacks_user(STACKS_CALL, &l->who);
-	else
+		l->stack.python = stacks_own_python(l, STACKS_CALL);
+	} else {
 		user = stacks_tell(STACKS_CALL, 0, STACK_NO_USER, 0);
+	}
 	return stacks_emit(l, user, STACKS_CALL);
 }
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "names.h"
+#include "symbol/names.h"
 #include "python_layout.h"
 
 struct python;

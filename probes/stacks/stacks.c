@@ -13,6 +13,9 @@
 
 #include "err.h"
 #include "../../src/symbol/names.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include "python.h"
 #include "stacks_user.h"
 
 static const struct source stacks_sources[] = {
@@ -55,6 +58,7 @@ static int stacks_configure(struct probe *p, struct bpf_object *obj)
 		.sample_ns = o->frequency ? 1000000000 / o->frequency : 0,
 		.on = 1,
 		.wakers = o->wakers,
+		.python = !o->no_python,
 	};
 	int err = set_constant(obj, ".rodata.stacks", &cfg, sizeof(cfg));
 
@@ -101,6 +105,10 @@ static int stacks_start(struct probe *p)
 	d->names = names_open(p->session->options->inlined);
 	if (!d->names)
 		return err_set(-ENOMEM, "no memory");
+	d->python = p->session->options->no_python
+			    ? NULL
+			    : python_open(probe_map_fd(p, "stacks_python_files"),
+					  probe_map_fd(p, "stacks_python_known"));
 	d->tables[0] = probe_map_fd(p, "stacks_rows");
 	d->tables[1] = probe_map_fd(p, "stacks_rows_b");
 	d->control = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -120,6 +128,7 @@ static void stacks_free(struct probe *p)
 		return;
 	cpu_sampler_close(&d->sampler);
 	names_close(d->names);
+	python_close(d->python);
 	stack_book_clear(&d->book);
 	if (d->control)
 		munmap(d->control, (size_t)sysconf(_SC_PAGESIZE));
@@ -140,6 +149,14 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 		if (size >= sizeof(struct stacks_body))
 			stack_book_body(&d->book, (const void *)head, size);
 		return true;
+	case EVENT_STACKS_CODE:
+		return d->python && python_event(d->python, head, size);
+	case EVENT_STACKS_FILE: {
+		const struct stacks_file_event *e = (const void *)head; char path[100];
+		snprintf(path, 100, "/proc/%u/map_files/%llx-%llx", head->who.pid, e->start, e->end);
+		int fd = open(path, O_RDONLY|O_CLOEXEC);
+		if (fd >= 0) { char n[300] = ""; readlink(path, n, 299); names_file(d->names, e->file, fd, n, -1); if (d->python) python_file(d->python, e->file, fd, n); close(fd); }
+		return true; }
 	case EVENT_STACKS_FULL:
 		d->full = true;
 		return true;

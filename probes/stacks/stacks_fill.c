@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../src/symbol/names.h"
+#include "python.h"
 #include "stacks_user.h"
 
 /* A stack with its names, while a report is made. */
@@ -107,6 +108,38 @@ static bool push_stack(struct fill *fill, struct frames *f, uint64_t hash, bool 
 	return true;
 }
 
+/* The user's stack with the Python frames in it. Returns whether both are known. */
+static bool push_python(struct fill *fill, struct frames *f, const struct stacks_key *key)
+{
+	const struct stack_book *book = &fill->data->book;
+	const struct stack_body *user = stack_book_find_body(book, key->user);
+	const struct stack_body *python = stack_book_find_body(book, key->python);
+	const struct named *named = user ? name_stack(fill, user) : NULL;
+	struct python_stack s = { .native_whole = user && user->end == STACK_WHOLE };
+	const struct stack_frame **merged;
+	size_t n;
+
+	if (!python)
+		return push_stack(fill, f, key->user, false) && !key->python;
+	s.native = named ? named->frames : NULL;
+	s.nnative = named ? named->n - !s.native_whole : 0; /* less the mark at its end */
+	s.frames = python->frames;
+	s.nframes = python->n;
+	s.whole = python->end == STACK_WHOLE;
+	merged = calloc(s.nnative + s.nframes + 1, sizeof(struct stack_frame *));
+	if (!merged)
+		abort();
+	n = python_merge(fill->data->python, fill->names, &s, merged, s.nnative + s.nframes);
+	for (size_t i = 0; i < n; i++)
+		push(f, merged[i]);
+	free(merged);
+	if (!s.whole)
+		push_mark(fill, f, end_marks[python->end]);
+	else if (!s.native_whole)
+		push_mark(fill, f, user ? end_marks[user->end] : "[truncated: lost]");
+	return user;
+}
+
 static void fill_frames(struct fill *fill, const struct stack_entry *e, struct stack_row *row)
 {
 	const struct stacks_key *key = &e->key;
@@ -121,7 +154,7 @@ static void fill_frames(struct fill *fill, const struct stack_entry *e, struct s
 	} else {
 		known = push_stack(fill, &f, key->waker, true);
 		known = push_stack(fill, &f, key->kernel, false) && known;
-		known = push_stack(fill, &f, key->user, false) && known;
+		known = push_python(fill, &f, key) && known;
 		if (!f.n)
 			push_mark(fill, &f, "[no stack]");
 		if (!known)
