@@ -156,6 +156,8 @@ enum counter {
 	COUNTER_LOST_MAPS,         /* stacks_maps full: a process whose mappings are not kept */
 	COUNTER_LOST_MAPPING,      /* too many mappings of a process: one is not kept */
 	COUNTER_LOST_STACK_COPY,   /* ring full: a stack stays cut at a file without a table */
+	COUNTER_LOST_STACK_BODY,   /* set by user space: samples of stacks that were never told */
+	COUNTER_OTHER_STACK,       /* ditto: samples for whose stacks it had no room */
 	COUNTER_MAX = 64
 };
 

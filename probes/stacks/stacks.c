@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "../../src/symbol/names.h"
 #include "stacks_user.h"
 
 static const struct source stacks_sources[] = {
@@ -76,7 +77,7 @@ static int start_sampler(struct probe *p)
 {
 	struct stacks_data *d = p->data;
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, "stacks_on_cpu");
-	int err = sampler_open(&d->sampler, prog, d->frequency);
+	int err = cpu_sampler_open(&d->sampler, prog, d->frequency);
 
 	if (d->sampler.cycles_error)
 		note_sampler(p, "cycles", d->sampler.cycles_error);
@@ -97,6 +98,9 @@ static int stacks_start(struct probe *p)
 	p->data = d;
 	d->frequency = p->session->options->frequency;
 	d->quantum_ns = p->session->options->stack_quantum_ns;
+	d->names = names_open(p->session->options->inlined);
+	if (!d->names)
+		return err_set(-ENOMEM, "no memory");
 	d->tables[0] = probe_map_fd(p, "stacks_rows");
 	d->tables[1] = probe_map_fd(p, "stacks_rows_b");
 	d->control = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -114,7 +118,8 @@ static void stacks_free(struct probe *p)
 
 	if (!d)
 		return;
-	sampler_close(&d->sampler);
+	cpu_sampler_close(&d->sampler);
+	names_close(d->names);
 	stack_book_clear(&d->book);
 	if (d->control)
 		munmap(d->control, (size_t)sysconf(_SC_PAGESIZE));
@@ -203,10 +208,13 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 	r->stacks.present = true;
 	r->stacks.quantum_ns = d->quantum_ns;
 	r->stacks.frequency = d->frequency;
+	r->stacks.clock = d->sampler.nlinks ? d->sampler.clock : NULL;
+	r->stacks.samples = d->book.samples;
+	r->stacks.truncated = d->book.truncated;
 	if (!r->final)
 		return 0;
-	session_poll(p->session);
 	err = stacks_drain(p, true);
+	session_poll(p->session); /* the stacks of these rows; threads that end now are living here */
 	stacks_fill(p, r);
 	return err;
 }

@@ -4,7 +4,7 @@
 #define DWELL_STACKS_USER_H
 
 #include "probe.h"
-#include "sampler.h"
+#include "cpu_sampler.h"
 #include "session.h"
 #include "stack_book.h"
 
@@ -27,7 +27,8 @@ struct stacks_data {
 	uint64_t flipped_ns; /* when rows began to go to the other table; 0: this one is empty */
 	uint64_t drained_ns;
 	bool full; /* half of the table is used: do not wait */
-	struct sampler sampler;
+	struct cpu_sampler sampler;
+	struct names *names;
 	uint32_t frequency;
 	uint64_t quantum_ns;
 };

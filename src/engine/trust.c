@@ -52,6 +52,10 @@ static const struct loss losses[] = {
 	  "there" },
 	{ COUNTER_LOST_STACK_COPY, "stacks_cut",
 	  "ring full: a stack ends at a file whose unwind table was not made yet" },
+	{ COUNTER_LOST_STACK, "stack_samples_lost",
+	  "table of stacks full or busy: a sample is missing, the others stand for its time" },
+	{ COUNTER_LOST_STACK_BODY, "stacks_not_told",
+	  "ring full: a sample is counted, but its stack or a part of it is not known" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
 };
 
@@ -89,6 +93,8 @@ static const struct loss folds[] = {
 	  "table memory_lives full: an allocation is counted, but not when it is freed" },
 	{ COUNTER_LATE_STACKS_FILE, "code_files_told_late",
 	  "ring full: a file with code was told of later, stacks before that end there" },
+	{ COUNTER_OTHER_STACK, "stacks_in_other",
+	  "too many different stacks: samples stand in rows called [other stacks]" },
 	{ COUNTER_STALE, "stale_entries",
 	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
 	  "and not used" },

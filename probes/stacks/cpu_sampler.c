@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See sampler.h. Cycles stand still while a CPU is idle and come as interrupts that cannot be
+ * See cpu_sampler.h. Cycles stand still while a CPU is idle and come as interrupts that cannot be
  * masked, so they show code that runs with interrupts off; a timer does not.
  */
-#include "sampler.h"
+#include "cpu_sampler.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>
@@ -29,7 +29,7 @@ static int open_event(bool cycles, int cpu, uint32_t frequency)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static int attach(struct sampler *s, struct bpf_program *prog, int fd)
+static int attach(struct cpu_sampler *s, struct bpf_program *prog, int fd)
 {
 	struct bpf_link *link = bpf_program__attach_perf_event(prog, fd);
 	int err = libbpf_get_error(link);
@@ -43,7 +43,7 @@ static int attach(struct sampler *s, struct bpf_program *prog, int fd)
 }
 
 /* On every CPU; those that are offline (ENODEV) are passed over. */
-static int open_all(struct sampler *s, struct bpf_program *prog, bool cycles, uint32_t frequency,
+static int open_all(struct cpu_sampler *s, struct bpf_program *prog, bool cycles, uint32_t frequency,
 		    int cpus)
 {
 	for (int cpu = 0; cpu < cpus; cpu++) {
@@ -53,14 +53,14 @@ static int open_all(struct sampler *s, struct bpf_program *prog, bool cycles, ui
 			continue;
 		err = fd < 0 ? fd : attach(s, prog, fd);
 		if (err) {
-			sampler_close(s);
+			cpu_sampler_close(s);
 			return err;
 		}
 	}
 	return s->nlinks ? 0 : -ENODEV;
 }
 
-int sampler_open(struct sampler *s, struct bpf_program *prog, uint32_t frequency)
+int cpu_sampler_open(struct cpu_sampler *s, struct bpf_program *prog, uint32_t frequency)
 {
 	int cpus = libbpf_num_possible_cpus(), err;
 
@@ -79,7 +79,7 @@ int sampler_open(struct sampler *s, struct bpf_program *prog, uint32_t frequency
 	return err ? err_set(err, "cannot sample the CPUs %u times a second", frequency) : 0;
 }
 
-void sampler_close(struct sampler *s)
+void cpu_sampler_close(struct cpu_sampler *s)
 {
 	for (size_t i = 0; i < s->nlinks; i++)
 		bpf_link__destroy(s->links[i]);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Perf events that interrupt each CPU so many times a second. */
-#ifndef DWELL_STACKS_SAMPLER_H
-#define DWELL_STACKS_SAMPLER_H
+#ifndef DWELL_STACKS_CPU_SAMPLER_H
+#define DWELL_STACKS_CPU_SAMPLER_H
 
 #include <bpf/libbpf.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct sampler {
+struct cpu_sampler {
 	const char *clock; /* "cycles", or "cpu-clock" where the machine has no counter of them */
 	int cycles_error;  /* why not: negative errno; 0: it is cycles */
 	struct bpf_link **links;
@@ -15,7 +15,7 @@ struct sampler {
 };
 
 /* Runs `prog` on each CPU that is online, `frequency` times a second. 0 or -errno. */
-int sampler_open(struct sampler *s, struct bpf_program *prog, uint32_t frequency);
-void sampler_close(struct sampler *s);
+int cpu_sampler_open(struct cpu_sampler *s, struct bpf_program *prog, uint32_t frequency);
+void cpu_sampler_close(struct cpu_sampler *s);
 
 #endif
