@@ -15,9 +15,12 @@
 #include "../../src/symbol/names.h"
 #include "stacks_user.h"
 
+/* Where processes have code; the rest stands in the programs of others. */
+#define HOOKS "stacks_newtask", "stacks_exec", "stacks_end"
+
 static const struct source stacks_sources[] = {
-	{ "tp_btf", { NULL }, { NULL }, false },
-	{ "raw_tp", { NULL }, { NULL }, true },
+	{ "tp_btf", { HOOKS }, { NULL }, false },
+	{ "raw_tp", { HOOKS }, { NULL }, true },
 	{ 0 },
 };
 
@@ -214,7 +217,8 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 	if (!r->final)
 		return 0;
 	err = stacks_drain(p, true);
-	session_poll(p->session); /* the stacks of these rows; threads that end now are living here */
+	session_poll(
+		p->session); /* the stacks of these rows; threads that end now are living here */
 	stacks_fill(p, r);
 	return err;
 }

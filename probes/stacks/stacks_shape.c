@@ -32,7 +32,7 @@ static const struct shape ends_shape[] = {
 };
 
 #define COMMON                                                                                     \
-	TIME("quantum_ns", quantum_ns,                                                           \
+	TIME("quantum_ns", quantum_ns,                                                             \
 	     "a wait is sampled when its thread has waited so long since its last sample; 0: "     \
 	     "each wait"),                                                                         \
 		{ .key = "frequency",                                                              \
