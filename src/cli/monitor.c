@@ -30,6 +30,8 @@ static int open_records(struct monitor *m, bool attach)
 
 	int err = o->evidence ? outfile_open(&m->evidence, o->evidence) : 0;
 
+	if (!err)
+		err = stack_files_open(&m->stack_files, o);
 	return err ? err : jsonl_open(&m->jsonl, &c);
 }
 
@@ -58,9 +60,9 @@ static int open_session(struct monitor *m, bool attach)
 		return 0;
 	}
 	m->session = NULL;
-	if (o->nforced || o->probes || o->nlimits) {
-		err_hint("run dwell as root, or without --probes, --source and --limit: then it "
-			 "measures what it may");
+	if (o->nforced || o->probes || o->nlimits || options_want_stacks(o)) {
+		err_hint("run dwell as root, or without --probes, --source, --limit and what needs "
+			 "stacks: then it measures what it may");
 		return err;
 	}
 	snprintf(m->bpf_error, sizeof(m->bpf_error), "%s", err_text());
@@ -239,6 +241,7 @@ void monitor_finish(struct monitor *m)
 	}
 	if (m->evidence)
 		m->evidence_failed = evidence_write(r, m->evidence);
+	stack_files_write(&m->stack_files, r);
 	if (!m->options->quiet) {
 		style = text_style_of(stderr, m->options->no_color);
 		text_report(stderr, r, &style);
@@ -254,6 +257,7 @@ int monitor_close(struct monitor *m)
 
 	err = outfile_close(m->evidence, m->finished && !m->evidence_failed) ?: err;
 	m->evidence = NULL;
+	err = stack_files_close(&m->stack_files, m->finished) ?: err;
 	session_close(m->session);
 	m->session = NULL;
 	m->jsonl = NULL;

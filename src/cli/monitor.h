@@ -12,6 +12,7 @@
 #include "options.h"
 #include "progress.h"
 #include "session.h"
+#include "stack_files.h"
 
 #define TARGET_WIDTH 240 /* columns: at most 4 bytes each fit */
 
@@ -30,7 +31,8 @@ struct monitor {
 	uint64_t launch_ns; /* before the command was started; 0: it ran already */
 	bool evidence_failed;
 	struct outfile *evidence; /* of --evidence; NULL: none wanted */
-	struct usage usage;       /* of the command, once reaped */
+	struct stack_files stack_files;
+	struct usage usage; /* of the command, once reaped */
 	bool has_exit;
 	int status; /* as of wait(2) */
 };

@@ -91,6 +91,40 @@ static int set_ebpf(struct options *o, const struct option_row *row, const char 
 	return 0;
 }
 
+static int set_folded_state(struct options *o, const struct option_row *row, const char *value)
+{
+	static const char *const names[] = {
+		[FOLDED_STATE_LAST] = "last",
+		[FOLDED_STATE_FIRST] = "first",
+		[FOLDED_STATE_NONE] = "none",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		o->folded_state = (enum folded_state)i;
+		return 0;
+	}
+	return refuse("option '--%s': '%s' is neither first nor last nor none", row->name, value);
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t len = strlen(text), n = strlen(end);
+
+	return len >= n && !strcmp(text + len - n, end);
+}
+
+/* By its name it is a page or a picture; stdout gets a picture. */
+static int set_flame(struct options *o, const struct option_row *row, const char *value)
+{
+	if (!ends_in(value, ".svg") && !ends_in(value, ".html") && !path_is_stdout(value))
+		return refuse("option '--%s': '%s' ends neither in .svg nor in .html", row->name,
+			      value);
+	o->flame = value;
+	return 0;
+}
+
 /* "a, b, c" of every probe's name. */
 static const char *probe_names(char *buf, size_t size)
 {
@@ -219,6 +253,21 @@ const struct option_row option_table[] = {
 	  "also write the statistics of the run to FILE, as `dwell stats --json` prints them" },
 	{ 0, "evidence", "FILE", TARGET, set_text, AT(evidence), OUTPUT,
 	  "also write the run's evidence to FILE, in the shape of ChainBench's report.json" },
+	{ 0, "folded", "FILE", TARGET, set_text, AT(folded), OUTPUT,
+	  "write the stacks to FILE as flamegraph.pl reads them, a line a path: "
+	  "`process;thread;frame;...;[state] NANOSECONDS`. `_[k]` marks kernel frames, `_[i]` "
+	  "inlined ones, `_[j]` JIT code, `_[w]` the waker's. Switches --stacks on, as "
+	  "--pprof, --speedscope and --flame do. `-` is stdout; COMMAND's own stdout then goes to stderr" },
+	{ 0, "folded-state", "WHERE", TARGET, set_folded_state, AT(folded_state), OUTPUT,
+	  "where --folded has the state: last (default), first or none" },
+	{ 0, "pprof", "FILE", TARGET, set_text, AT(pprof), OUTPUT,
+	  "write the stacks to FILE as a gzipped profile.proto, for pprof and its like; a sample type "
+	  "for each state" },
+	{ 0, "speedscope", "FILE", TARGET, set_text, AT(speedscope), OUTPUT,
+	  "write the stacks to FILE as JSON for speedscope, a profile for each thread" },
+	{ 0, "flame", "FILE", TARGET, set_flame, AT(flame), OUTPUT,
+	  "draw the stacks as a flame graph with zoom and search: FILE.svg or FILE.html, which needs "
+	  "nothing but a browser" },
 	{ 0, "write-env", NULL, TARGET, set_flag, AT(write_env), OUTPUT,
 	  "begin with an `env` record: host, kernel, CPUs, NUMA" },
 	{ 0, "no-polling", NULL, TARGET, set_flag, AT(no_polling), OUTPUT,

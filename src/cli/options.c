@@ -273,6 +273,11 @@ static int check_probes(const struct options *o)
 		{ o->kmem, "--kmem", "memory" },
 		{ o->pmu, "--pmu", "memory" },
 		{ o->lock_order, "--lock-order", "locks" },
+		{ o->stacks, "--stacks", "stacks" },
+		{ o->folded, "--folded", "stacks" },
+		{ o->pprof, "--pprof", "stacks" },
+		{ o->speedscope, "--speedscope", "stacks" },
+		{ o->flame, "--flame", "stacks" },
 	};
 
 	for (size_t i = 0; o->probes && i < sizeof(needs) / sizeof(needs[0]); i++)
@@ -282,11 +287,27 @@ static int check_probes(const struct options *o)
 	return 0;
 }
 
+static size_t on_stdout(const struct options *o, const char *names[2]);
+
+/* Outputs made of stacks: each needs BPF, and stdout is a place for one output. */
+static int check_stacks(const struct options *o)
+{
+	const char *names[2];
+
+	if (options_want_stacks(o) && o->no_ebpf)
+		return refuse("stacks need BPF, which --no-ebpf switches off");
+	if (on_stdout(o, names) > 1)
+		return refuse("%s and %s would both write to stdout", names[0], names[1]);
+	return 0;
+}
+
 /* What belongs together. */
 static int check(struct options *o)
 {
 	int err = check_probes(o);
 
+	if (!err)
+		err = check_stacks(o);
 	if (err)
 		return err;
 	if (o->max_interval_ms && o->max_interval_ms < o->interval_ms)
@@ -356,14 +377,46 @@ int options_usage_exit(const struct options *o)
 	return o->command == COMMAND_RUN ? EXIT_DWELL_FAILED : EXIT_USAGE;
 }
 
-bool options_owns_stdout(const struct options *o)
+bool path_is_stdout(const char *path)
 {
 	static const char *const names[] = { "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1" };
 
-	if (!o->out)
-		return o->json;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(o->out, names[i]))
+		if (!strcmp(path, names[i]))
 			return true;
 	return false;
+}
+
+/* How many outputs have stdout for their place; the options of the first two. */
+static size_t on_stdout(const struct options *o, const char *names[2])
+{
+	const struct {
+		const char *path, *option;
+	} outputs[] = {
+		{ o->json && !o->out ? "-" : NULL, "--json" },
+		{ o->out, "--out" },
+		{ o->folded, "--folded" },
+		{ o->pprof, "--pprof" },
+		{ o->speedscope, "--speedscope" },
+		{ o->flame, "--flame" },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+		if (outputs[i].path && path_is_stdout(outputs[i].path) && n++ < 2)
+			names[n - 1] = outputs[i].option;
+	return n;
+}
+
+bool options_owns_stdout(const struct options *o)
+{
+	const char *names[2];
+
+	return on_stdout(o, names) > 0;
+}
+
+bool options_want_stacks(const struct options *o)
+{
+	return o->stacks || o->folded || o->pprof || o->speedscope || o->flame ||
+	       (o->probes && probe_listed(o->probes, "stacks"));
 }

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "folded.h"
+
 /* EXIT_USAGE: a bad command line, but of `run`, whose own failures are all 125. */
 enum { EXIT_USAGE = 2, EXIT_DWELL_FAILED = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
@@ -54,8 +56,11 @@ struct options {
 	bool exclude_children;
 	const char *stats_out; /* --stats FILE: also write the statistics of the run there */
 	const char *evidence;  /* --evidence FILE: ChainBench's evidence of the run */
-	bool enable_ebpf;      /* accepted for denet's sake: always on */
-	bool no_ebpf;          /* --no-ebpf: sample /proc only */
+	bool stacks;           /* --stacks; ask options_want_stacks() */
+	const char *folded, *pprof, *speedscope, *flame; /* FILE of each; NULL: not wanted */
+	enum folded_state folded_state;                  /* --folded-state last|first|none */
+	bool enable_ebpf;                                /* accepted for denet's sake: always on */
+	bool no_ebpf;                                    /* --no-ebpf: sample /proc only */
 	bool debug;
 	bool no_polling; /* only metadata and summary, no tree records */
 	bool write_env;
@@ -131,7 +136,12 @@ int cmd_stats(struct options *o);
 int cmd_schema(struct options *o);
 int cmd_doctor(struct options *o);
 
-/* The records go to stdout, so the command's stdout goes to stderr. */
+/* What dwell writes goes to stdout, so the command's stdout goes to stderr. */
 bool options_owns_stdout(const struct options *o);
+/* Whether the path is another name of stdout. */
+bool path_is_stdout(const char *path);
+
+/* Stacks are wanted: --stacks, --probes with stacks, or an output that is made of them. */
+bool options_want_stacks(const struct options *o);
 
 #endif

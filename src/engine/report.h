@@ -17,6 +17,7 @@
 #include "locks_report.h"
 #include "memory_report.h"
 #include "network_report.h"
+#include "stacks_report.h"
 #include "wait_stat.h"
 
 /*
@@ -270,6 +271,7 @@ struct report {
 	struct io_report io;
 	struct locks_report locks;
 	struct memory_report memory;
+	struct stacks_report stacks; /* present when the probe is on */
 	struct trust trust;
 	void *arena; /* owns everything above */
 };
