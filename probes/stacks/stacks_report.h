@@ -22,12 +22,13 @@ enum stack_frame_kind {
 };
 
 struct stack_frame {
-	const char *name;   /* never NULL: function, else "module+0xoffset" */
-	const char *module; /* "libc.so.6", "[kernel]", "[vdso]", a script; NULL: none known */
-	const char *path;   /* source file, NULL: not known */
-	uint32_t line;      /* 0: not known */
-	uint8_t kind;       /* enum stack_frame_kind */
-	uint64_t address;   /* ELF address in module; kernel or raw address */
+	const char *name;     /* never NULL: function, else "module+0xoffset" */
+	const char *module;   /* "libc.so.6", "[kernel]", "[vdso]", a script; NULL: none known */
+	const char *path;     /* source file, NULL: not known */
+	const char *build_id; /* of the module, in hex; NULL: not known */
+	uint32_t line;        /* 0: not known */
+	uint8_t kind;         /* enum stack_frame_kind */
+	uint64_t address;     /* ELF address in module; kernel or raw address */
 };
 
 struct stack_row {

@@ -257,7 +257,8 @@ const struct option_row option_table[] = {
 	  "write the stacks to FILE as flamegraph.pl reads them, a line a path: "
 	  "`process;thread;frame;...;[state] NANOSECONDS`. `_[k]` marks kernel frames, `_[i]` "
 	  "inlined ones, `_[j]` JIT code, `_[w]` the waker's. Switches --stacks on, as "
-	  "--pprof, --speedscope and --flame do. `-` is stdout; COMMAND's own stdout then goes to stderr" },
+	  "--pprof, --speedscope and --flame do. `-` is stdout; COMMAND's own stdout then goes to "
+	  "stderr" },
 	{ 0, "folded-state", "WHERE", TARGET, set_folded_state, AT(folded_state), OUTPUT,
 	  "where --folded has the state: last (default), first or none" },
 	{ 0, "pprof", "FILE", TARGET, set_text, AT(pprof), OUTPUT,
