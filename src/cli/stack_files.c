@@ -7,10 +7,24 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "pprof.h"
+#include "speedscope.h"
 
 static int write_folded(const struct options *o, const struct report *r, struct outfile *f)
 {
 	return folded_write(r, f, o->folded_state);
+}
+
+static int write_pprof(const struct options *o, const struct report *r, struct outfile *f)
+{
+	(void)o;
+	return pprof_write(r, f);
+}
+
+static int write_speedscope(const struct options *o, const struct report *r, struct outfile *f)
+{
+	(void)o;
+	return speedscope_write(r, f);
 }
 
 static const struct {
@@ -19,6 +33,8 @@ static const struct {
 	int (*write)(const struct options *o, const struct report *r, struct outfile *f);
 } outputs[STACK_FILES] = {
 	{ "--folded", offsetof(struct options, folded), write_folded },
+	{ "--pprof", offsetof(struct options, pprof), write_pprof },
+	{ "--speedscope", offsetof(struct options, speedscope), write_speedscope },
 };
 
 static const char *path_of(const struct options *o, size_t i)
