@@ -16,8 +16,14 @@ struct eh_segment { /* executable PT_LOAD: file offset -> address */
 	uint64_t offset, vaddr, size;
 };
 
-#define EH_SEGMENTS 8
+#define EH_SEGMENTS 8 /* more are not looked at */
 #define BUILD_ID_MAX 20
+
+/* A file beyond these is refused with -EFBIG. While a table is made it takes at most 4 times */
+/* the size of .eh_frame beside its rows; then 8 bytes a row and 8 for UNWIND_PAGE of span. */
+#define EH_FRAME_MAX (64U << 20) /* bytes of .eh_frame */
+#define EH_ROWS_MAX (8U << 20)
+#define EH_SPAN_MAX (1ULL << 30) /* bytes from the lowest code to the highest */
 
 struct eh_table {
 	uint64_t base, span; /* addresses covered */
@@ -33,8 +39,9 @@ struct eh_table {
 };
 
 /*
- * Reads the file behind fd (mapped, not kept open). 0; -ENOENT: no unwind information (the
- * table is then empty, with segments); -ENOEXEC: no ELF file for this machine; -errno.
+ * Reads the file behind fd (with pread: its position stays, and it may shrink meanwhile). 0;
+ * -ENOENT: no unwind information (the table is then empty, with segments); -ENOEXEC: no ELF
+ * file for this machine; -EFBIG: see above; -errno. Nothing is to be freed after an error.
  */
 int eh_table_read(struct eh_table *t, int fd);
 /* The same of an image in memory (the vdso). */
