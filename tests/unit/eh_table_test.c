@@ -24,8 +24,8 @@
 
 #define LIBRARIES "/usr/lib/x86_64-linux-gnu/"
 #define ROWS 300000 /* of one file, spread over it when it has more */
-#define ENTRY 64     /* bytes of code at e_entry that may be without an FDE */
-#define PADDING 16   /* bytes between functions that take the row before */
+#define ENTRY 64    /* bytes of code at e_entry that may be without an FDE */
+#define PADDING 16  /* bytes between functions that take the row before */
 
 struct comparison {
 	const struct eh_table *table;
