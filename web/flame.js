@@ -64,9 +64,8 @@
 		const next = [x], parents = [0];
 		nodes.forEach((node, i) => {
 			const ns = state === -1 ? node.ns : node.states.get(state) || 0;
-			if (!ns || (shift && !i)) {
-				if (!i)
-					next[1] = x;
+			if (i ? !ns : shift) { // the root is always there, and but once
+				next[1] = next[1] || x;
 				return;
 			}
 			const depth = node.depth, at = next[depth];
@@ -193,6 +192,13 @@
 		const item = make(legend, "span", { class: "state" });
 		make(item, "span", { class: "chip st-" + data.states[s] });
 		item.appendChild(document.createTextNode(data.states[s] + " " + share(nodes[0].states.get(s), whole)));
+	}
+	for (const name of ["kernel", "inlined", "python", "jit", "waker"]) {
+		if (!nodes.some(n => kinds[n.frame[1]] === name))
+			continue;
+		const item = make(legend, "span", { class: "kinds" });
+		make(item, "span", { class: "chip stripe kind " + name });
+		item.appendChild(document.createTextNode(name + (suffixes[name] ? " " + suffixes[name] : "")));
 	}
 	const info = make(bar, "div", { id: "info", "aria-live": "polite" });
 

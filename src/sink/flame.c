@@ -197,8 +197,8 @@ static void make_note(const struct flame *p, const struct report *r, char *note,
 			note, size,
 			"%s of less than %.3g %% of it, %s together, stand in their "
 			"callers",
-			format_counted(number, t->cut, "call", "calls"), 100.0 / (double)t->share,
-			format_duration(cut, t->cut_ns, false));
+			format_counted(number, t->cut, "function", "functions"),
+			100.0 / (double)t->share, format_duration(cut, t->cut_ns, false));
 	if (r->stacks.not_sampled_ns)
 		snprintf(note + len, size - len, "%s%s have no sample", len ? "; " : "",
 			 format_duration(none, r->stacks.not_sampled_ns, false));
