@@ -13,6 +13,7 @@
 
 #include "err.h"
 #include "../../src/symbol/names.h"
+#include "stack_traces.h"
 #include "stacks_user.h"
 
 /* Where processes have code; the rest stands in the programs of others. */
@@ -221,11 +222,6 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 		p->session); /* the stacks of these rows; threads that end now are living here */
 	stacks_fill(p, r);
 	return err;
-}
-
-bool stacks_reported(const struct report *r)
-{
-	return r->stacks.present;
 }
 
 const struct probe_class stacks_probe = {
