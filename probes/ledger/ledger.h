@@ -112,14 +112,14 @@ struct waker_stat {
  * waiting for a CPU: ns[0] and ns[1].
  */
 struct stack_account {
-	__u64 debt_ns;               /* time off the CPU that no sample stands for yet */
-	__u64 ns[2];                 /* what the sample of the present stay stands for */
-	__u32 count[2];              /* of it; both 0: it is none */
-	__u64 user, python;          /* its stacks, by hash */
+	__u64 debt_ns;             /* time off the CPU that no sample stands for yet */
+	__u64 ns[2];               /* what the sample of the present stay stands for */
+	__u32 count[2];            /* of it; both 0: it is none */
+	__u64 user, python;        /* its stacks, by hash */
 	__u64 kernel, waker;
-	__u64 ip, sp;                /* the user's, in the call that waits */
-	__u32 state;                 /* of ns[0] */
-	__u32 returns;               /* 1: user is to be taken when that call returns */
+	__u64 ip, sp;              /* the user's, in the call that waits */
+	__u32 state;               /* of ns[0] */
+	__u32 returns;             /* 1: user is to be taken when that call returns */
 };
 
 /* Account of one thread; the value of the task storage `ledger_threads`. */

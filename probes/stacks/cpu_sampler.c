@@ -43,8 +43,8 @@ static int attach(struct cpu_sampler *s, struct bpf_program *prog, int fd)
 }
 
 /* On every CPU; those that are offline (ENODEV) are passed over. */
-static int open_all(struct cpu_sampler *s, struct bpf_program *prog, bool cycles, uint32_t frequency,
-		    int cpus)
+static int open_all(struct cpu_sampler *s, struct bpf_program *prog, bool cycles,
+		    uint32_t frequency, int cpus)
 {
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		int fd = open_event(cycles, cpu, frequency), err;

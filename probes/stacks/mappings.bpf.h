@@ -87,6 +87,15 @@ struct stacks_found {
 	__u32 vdso, builder;
 };
 
+/* A number to the verifier, as which it can be passed on. */
+static __always_inline __u64 mm_vdso(struct mm_struct *mm)
+{
+	__u64 vdso = 0;
+
+	BPF_CORE_READ_INTO(&vdso, mm, context.vdso);
+	return vdso;
+}
+
 static __always_inline void found_fill(struct stacks_found *f, struct vm_area_struct *vma)
 {
 	struct mm_struct *mm = KREAD_KNOWN(vma, vm_mm);
@@ -97,7 +106,7 @@ static __always_inline void found_fill(struct stacks_found *f, struct vm_area_st
 	f->flags = vma->vm_flags;
 	/* a number to the verifier, which else would not let it go as one */
 	bpf_probe_read_kernel(&f->file, sizeof(f->file), &vma->vm_file);
-	f->vdso = !f->file && (__u64)KREAD(mm, context.vdso) == f->start;
+	f->vdso = !f->file && mm_vdso(mm) == f->start;
 }
 
 static __always_inline __u64 inode_changed(struct inode *inode)
@@ -475,7 +484,7 @@ static __always_inline void maps_program(struct stacks_maps *maps, struct task_s
 {
 	struct mm_struct *mm = KREAD_KNOWN(task, mm);
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	__u64 vdso = (__u64)KREAD(mm, context.vdso);
+	__u64 vdso = mm_vdso(mm);
 	__u64 start = KREAD(mm, start_code), end = KREAD(mm, end_code);
 
 	stacks_take_range(maps, start, end, STACKS_IMAGE_STEPS);

@@ -37,8 +37,8 @@ static __always_inline __u64 stacks_kernel(__u32 level, long bytes)
 #define stacks_kernel_of(task, level)                                                              \
 	({                                                                                         \
 		struct stacks_work *__w = stacks_work_of(level);                                   \
-		__w ? stacks_kernel(level, bpf_get_task_stack(task, __w->body.frames,              \
-							      KERNEL_BYTES, 0))                    \
+		__w ? stacks_kernel(level,                                                         \
+				    bpf_get_task_stack(task, __w->body.frames, KERNEL_BYTES, 0))   \
 		    : 0;                                                                           \
 	})
 

@@ -26,8 +26,7 @@ int stacks_on_cpu(struct stacks_sample *ctx)
 
 	if (!l || l->ended || !w || !key)
 		return 0;
-	kernel = stacks_kernel(STACKS_SAMPLE,
-			       bpf_get_stack(ctx, w->body.frames, KERNEL_BYTES, 0));
+	kernel = stacks_kernel(STACKS_SAMPLE, bpf_get_stack(ctx, w->body.frames, KERNEL_BYTES, 0));
 	if ((__s64)ctx->ip >= 0) /* it ran the program itself */
 		user = stacks_user_at(STACKS_SAMPLE, &l->who, ctx->ip, ctx->sp, ctx->bp, ctx->di);
 	else

@@ -79,16 +79,18 @@ struct stack_book {
 void stack_book_body(struct stack_book *b, const struct stacks_body *body, size_t size);
 const struct stack_body *stack_book_find_body(const struct stack_book *b, uint64_t hash);
 /* A row as the kernel side had it. */
-void stack_book_row(struct stack_book *b, const struct stacks_key *key, const struct stacks_value *v);
+void stack_book_row(struct stack_book *b, const struct stacks_key *key,
+		    const struct stacks_value *v);
 struct stack_owner *stack_book_owner(struct stack_book *b, uint32_t proc_id, uint32_t thread_id);
 struct stack_owner *stack_book_find_owner(const struct stack_book *b, uint32_t proc_id,
-				    uint32_t thread_id);
+					  uint32_t thread_id);
 /* A thread has ended, all its rows are here: they become its process's. */
 void stack_book_end_thread(struct stack_book *b, const struct stack_account_copy *a);
 /* A process is forgotten: its rows become those of its name. */
 void stack_book_forget(struct stack_book *b, struct stack_owner *o);
 /* The scaled times of a thread's rows, in the order of its list; freed by the caller. */
-uint64_t *stack_book_scaled(const struct stack_owner *o, const struct stack_account_copy *a, size_t *n);
+uint64_t *stack_book_scaled(const struct stack_owner *o, const struct stack_account_copy *a,
+			    size_t *n);
 void stack_book_clear(struct stack_book *b);
 
 #endif

@@ -13,14 +13,18 @@
 
 #include "err.h"
 #include "../../src/symbol/names.h"
+#include "stack_traces.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include "python.h"
 #include "stacks_user.h"
 
+/* Where processes have code; the rest stands in the programs of others. */
+#define HOOKS "stacks_newtask", "stacks_exec", "stacks_end"
+
 static const struct source stacks_sources[] = {
-	{ "tp_btf", { NULL }, { NULL }, false },
-	{ "raw_tp", { NULL }, { NULL }, true },
+	{ "tp_btf", { HOOKS }, { NULL }, false },
+	{ "raw_tp", { HOOKS }, { NULL }, true },
 	{ 0 },
 };
 
@@ -155,7 +159,7 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 		const struct stacks_file_event *e = (const void *)head; char path[100];
 		snprintf(path, 100, "/proc/%u/map_files/%llx-%llx", head->who.pid, e->start, e->end);
 		int fd = open(path, O_RDONLY|O_CLOEXEC);
-		if (fd >= 0) { char n[300] = ""; readlink(path, n, 299); names_file(d->names, e->file, fd, n, -1); if (d->python) python_file(d->python, e->file, fd, n); close(fd); }
+		if (fd >= 0) { char n[300] = ""; if (readlink(path, n, 299) > 0) names_file(d->names, e->file, fd, n, -1); if (d->python) python_file(d->python, e->file, fd, n); close(fd); }
 		return true; }
 	case EVENT_STACKS_FULL:
 		d->full = true;
@@ -231,14 +235,10 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 	if (!r->final)
 		return 0;
 	err = stacks_drain(p, true);
-	session_poll(p->session); /* the stacks of these rows; threads that end now are living here */
+	session_poll(
+		p->session); /* the stacks of these rows; threads that end now are living here */
 	stacks_fill(p, r);
 	return err;
-}
-
-bool stacks_reported(const struct report *r)
-{
-	return r->stacks.present;
 }
 
 const struct probe_class stacks_probe = {

@@ -273,9 +273,7 @@ static int by_time(const void *a, const void *b)
 void stacks_fill(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
-	struct fill fill = {
-		.data = d, .report = r, .names = d->names, .tree = &p->session->tree
-	};
+	struct fill fill = { .data = d, .report = r, .names = d->names, .tree = &p->session->tree };
 	struct stacks_report *s = &r->stacks;
 	struct named *named, *next;
 

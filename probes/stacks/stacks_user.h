@@ -39,7 +39,5 @@ int stacks_drain(struct probe *p, bool all);
 /* stacks_fill.c */
 void stacks_fill(struct probe *p, struct report *r);
 void stacks_text(const struct report *r, struct text_lines *t);
-bool stacks_reported(const struct report *r);
-extern const struct shape stacks_shape[], stacks_tick_shape[];
 
 #endif

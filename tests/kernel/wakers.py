@@ -62,8 +62,10 @@ def compare_timer():
     result = lib.run([lib.workload("wakers"), "timer", N])
     rows = wakers_of(result, "sleep")
     assert len(rows) == 1 and rows[0]["waker"] == "timer", rows
-    assert rows[0]["count"] == result.truth["blocks"] == N, f"{rows}, {result.truth['blocks']}"
+    assert result.truth["blocks"] == N, result.truth
     assert not rows[0].get("waker_tid"), f"a bystander is blamed: {rows[0]}"
+    assert rows[0]["count"] <= N, rows
+    lib.near(rows[0]["count"], N, 0, 0, "timer's wakes")
 
 
 main()
