@@ -163,6 +163,7 @@ enum counter {
 	COUNTER_OTHER_STACK,       /* ditto: samples for whose stacks it had no room */
 	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
 	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
+	COUNTER_LOST_PYTHON_BODY,  /* set by user space: code objects that it had no room for */
 	COUNTER_MAX = 96
 };
 

@@ -270,6 +270,16 @@ static int by_time(const void *a, const void *b)
 	return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
 }
 
+static void note_python(struct probe *p, const struct python *python)
+{
+	struct python_counts counts;
+
+	python_count(python, &counts);
+	p->session->counters[COUNTER_LOST_PYTHON_BODY] = counts.lost;
+	for (size_t i = 0; i < PYTHON_REASONS && counts.reasons[i]; i++)
+		session_note(p->session, "no Python frames of %s", counts.reasons[i]);
+}
+
 void stacks_fill(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
@@ -285,6 +295,8 @@ void stacks_fill(struct probe *p, struct report *r)
 		s->ends[i] = d->book.ends[i];
 	p->session->counters[COUNTER_LOST_STACK_BODY] = fill.unknown;
 	p->session->counters[COUNTER_OTHER_STACK] = d->book.cut;
+	if (d->python)
+		note_python(p, d->python);
 	HASH_ITER(hh, fill.stacks, named, next) {
 		HASH_DEL(fill.stacks, named);
 		free(named->frames);

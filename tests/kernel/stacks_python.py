@@ -116,4 +116,189 @@ def off_leaves_the_interpreter_as_it_is():
     assert any(n.startswith("_PyEval_EvalFrameDefault") for n in names), sorted(names)[:40]
 
 
+SLEEPER = """
+import os, sys, time
+def leaf():
+    time.sleep(0.01)
+def chain(n):
+    for i in range(n):
+        leaf()
+"""
+
+
+def asleep(rows, pid_name=None):
+    """Time asleep by its Python functions, leaf first."""
+    ns = collections.Counter()
+    for row in rows:
+        if row.state == "sleep":
+            ns[tuple(f for f, _, _ in row.python)] += row.ns
+    return ns
+
+
+@test
+def a_forked_child_has_its_own_names():
+    code = SLEEPER + """
+def in_child():
+    chain(10)
+if os.fork():
+    os.wait()
+else:
+    in_child()
+    os._exit(0)
+"""
+    _, rows = sample([python(), "-c", code])
+    ns = asleep(rows)
+    assert set(ns) == {("leaf", "chain", "in_child", "<module>")}, ns
+    assert ns[("leaf", "chain", "in_child", "<module>")] >= 100 * lib.MS, ns
+
+
+@test
+def threads_have_other_numbers_in_a_pid_namespace():
+    _, rows = sample([lib.need("unshare"), "--pid", "--fork", python(), "-c",
+                      SLEEPER + "chain(10)"])
+    assert set(asleep(rows)) == {("leaf", "chain", "<module>")}, asleep(rows)
+
+
+@test
+def what_lived_before_the_attach_is_found():
+    program = subprocess.Popen([python(), "-c", SLEEPER + "chain(100000)"])
+    try:
+        time.sleep(0.3 * lib.SLOW)
+        with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
+            path = os.path.join(d, "stacks.json")
+            done = lib.dwell("attach", "-q", "--duration", str(1 if lib.SLOW == 1 else 5),
+                             "--speedscope", path, "--stack-quantum", "0", *SOURCE,
+                             str(program.pid))
+            assert done.returncode == 0, done.stderr
+            ns = asleep(stacks_of(path))
+    finally:
+        program.kill()
+        program.wait()
+    right = ns[("leaf", "chain", "<module>")]
+    # the wait that it was met in has no stack if its code was not yet known
+    assert right >= 0.9 * sum(ns.values()), ns
+
+
+@test
+def a_library_in_a_c_program_is_found():
+    library = "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0"
+    if not os.path.exists(library):
+        skip("there is no " + library)
+    _, rows = sample([lib.workload("python_embed"), library])
+    sleeps = [r for r in rows if r.state == "sleep" and r.python]
+    ns = sum(r.ns for r in sleeps)
+    assert ns >= 200 * lib.MS, rows
+    for row in sleeps:
+        names = [f["name"] for f in row.thread]
+        order = [n for n in names if n in ("inner", "embed_call", "outer", "work")]
+        assert order == ["inner", "embed_call", "outer", "work"], names
+        assert not any(n.startswith("_PyEval_EvalFrame") for n in names), names
+
+
+@test
+def a_deep_stack_says_that_it_is_cut():
+    code = SLEEPER + """
+def deep(n):
+    return deep(n - 1) if n else chain(5)
+deep(300)
+"""
+    _, rows = sample([python(), "-c", code])
+    row = max((r for r in rows if r.state == "sleep"), key=lambda r: r.ns)
+    functions = [f for f, _, _ in row.python]
+    assert functions == ["leaf", "chain"] + ["deep"] * 125, functions
+    assert row.native[-1] == "[truncated: deeper than 127 frames]", row.native
+
+
+@test
+def an_unknown_version_is_refused_with_its_reason():
+    path = python()
+    version = subprocess.run(["readelf", "-sW", path], capture_output=True, text=True,
+                             check=True).stdout
+    at = [int(line.split()[1], 16) for line in version.splitlines()
+          if line.split()[-1:] == ["Py_Version"]]
+    if not at:
+        skip("the interpreter is in a library")
+    segments = subprocess.run(["readelf", "-lW", path], capture_output=True, text=True,
+                              check=True).stdout
+    for line in segments.splitlines():
+        words = line.split()
+        if words[:1] == ["LOAD"]:
+            offset, vaddr, size = (int(words[i], 16) for i in (1, 2, 4))
+            if vaddr <= at[0] < vaddr + size:
+                place = at[0] - vaddr + offset
+    with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
+        other = os.path.join(d, "python")
+        shutil.copy(path, other)
+        with open(other, "r+b") as f:
+            f.seek(place)
+            f.write((0x030e01f0).to_bytes(8, "little"))
+        result, rows = sample([other, "-c", SLEEPER + "chain(5)"], env={
+            **os.environ, "PYTHONHOME": "/usr"})
+    assert not any(r.python for r in rows), rows
+    notes = [n for n in result.summary["trust"]["notes"] if "Python" in n]
+    assert notes == [f"no Python frames of {other} (3.14.1): frames are known of 3.11 to 3.13"], \
+        result.summary["trust"]["notes"]
+
+
+BURNER = """
+import sys, time
+def spin(n):
+    x = 0
+    for i in range(n):
+        x += i * i
+    return x
+def numbers(n):
+    for i in range(n):
+        yield i
+def sums(n):
+    return sum(numbers(n))
+def by_key(n):
+    return sorted(range(n), key=lambda x: -x)
+def burn(what, seconds):
+    start = time.thread_time()
+    while time.thread_time() - start < seconds:
+        what(20000)
+    return time.thread_time() - start
+def a():
+    return burn(spin, 0.3)
+def b():
+    return burn(sums, 0.6)
+def c():
+    return burn(by_key, 0.3)
+for f in (a, b, c):
+    print(f"{f.__name__}={int(f() * 1e9)}")
+"""
+
+
+def burning(rows):
+    """Time on a CPU below each of a, b and c; checks what may stand above."""
+    above = {"a": {("spin", "burn")}, "b": {("sums", "burn"), ("numbers", "sums", "burn")},
+             "c": {("by_key", "burn"), ("by_key.<locals>.<lambda>", "by_key", "burn")}}
+    bodies = {"spin": range(3, 8), "numbers": range(8, 11), "sums": range(11, 13),
+              "by_key": range(13, 15), "by_key.<locals>.<lambda>": range(14, 15),
+              "burn": range(15, 20)}
+    ns = collections.Counter()
+    for row in rows:
+        functions = [f for f, _, _ in row.python]
+        if row.state != "on_cpu" or len(functions) < 3 or functions[-1] != "<module>":
+            continue
+        root = functions[-2]
+        stack = tuple(functions[:-2])
+        assert not stack or stack == ("burn",) or stack in above[root], row.python
+        for function, _, line in row.python[:-2]:
+            assert line in bodies[function], (function, line)
+        ns[root] += row.ns
+    return ns
+
+
+@test
+def on_a_cpu_each_function_has_its_share():
+    def check():
+        result, rows = sample([python(), "-c", BURNER], "-F", "499")
+        ns = burning(rows)
+        for name in "abc":
+            lib.near(ns[name], result.truth[name], 0.15, 30 * lib.MS * lib.SLOW, name)
+    lib.calm(check)
+
+
 main()
