@@ -33,6 +33,7 @@ static const char *const end_marks[STACK_ENDS] = {
 	[STACK_UNREAD] = "[truncated: stack memory not readable]",
 	[STACK_NO_PROGRESS] = "[truncated: caller not found]",
 	[STACK_NO_PROCESS] = "[truncated: mappings of the process not known]",
+	[STACK_NOT_TAKEN] = "[truncated: user's stack not taken]",
 	[STACK_NO_USER] = "[truncated: between two programs, or ending]",
 };
 
@@ -203,14 +204,6 @@ static void fill_living(struct fill *fill, const struct stack_account_copy *a)
 	free(ns);
 }
 
-static bool is_living(const struct stacks_data *d, const struct stack_owner *o)
-{
-	for (size_t i = 0; i < d->nliving; i++)
-		if (d->living[i].thread_id == o->thread_id)
-			return true;
-	return false;
-}
-
 static void fill_rows(struct fill *fill)
 {
 	struct stacks_data *d = fill->data;
@@ -222,7 +215,8 @@ static void fill_rows(struct fill *fill)
 	for (size_t i = 0; i < d->nliving; i++)
 		fill_living(fill, &d->living[i]);
 	HASH_ITER(hh, d->book.owners, o, next)
-		if (!o->thread_id || !is_living(d, o)) /* the end of the latter was not told */
+		if (!o->thread_id ||
+		    !stacks_living(d, o->thread_id)) /* the end of the latter was not told */
 			fill_owner(fill, o);
 	HASH_ITER(hh, d->book.commands, o, next)
 		fill_owner(fill, o);
