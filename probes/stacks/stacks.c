@@ -236,6 +236,20 @@ static void stacks_poll(struct probe *p)
 		session_note(p->session, "%s", err_text());
 }
 
+static int by_thread(const void *a, const void *b)
+{
+	const struct stack_account_copy *x = a, *y = b;
+
+	return x->thread_id < y->thread_id ? -1 : x->thread_id > y->thread_id;
+}
+
+const struct stack_account_copy *stacks_living(const struct stacks_data *d, uint32_t thread_id)
+{
+	const struct stack_account_copy key = { .thread_id = thread_id };
+
+	return d->nliving ? bsearch(&key, d->living, d->nliving, sizeof(key), by_thread) : NULL;
+}
+
 static int stacks_snapshot(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
@@ -249,7 +263,11 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 	r->stacks.truncated = d->book.truncated;
 	if (!r->final)
 		return 0;
+	if (d->nliving)
+		qsort(d->living, d->nliving, sizeof(*d->living), by_thread);
 	err = stacks_drain(p, true);
+	if (d->nliving)
+		err = stacks_waiting(p) ?: err;
 	session_poll(
 		p->session); /* the stacks of these rows; threads that end now are living here */
 	stacks_fill(p, r);

@@ -35,8 +35,12 @@ struct stacks_data {
 	uint64_t quantum_ns;
 };
 
-/* rows.c: takes in rows of the table that is not in use; `all`: both, now. */
+/* The account of a living thread, in a report; NULL: it is none. */
+const struct stack_account_copy *stacks_living(const struct stacks_data *d, uint32_t thread_id);
+/* drain.c: takes in rows of the table that is not in use; `all`: both, now. */
 int stacks_drain(struct probe *p, bool all);
+/* waits.c: takes in what living threads wait in; after the ledger's snapshot. */
+int stacks_waiting(struct probe *p);
 /* stacks_fill.c */
 void stacks_fill(struct probe *p, struct report *r);
 void stacks_text(const struct report *r, struct text_lines *t);
