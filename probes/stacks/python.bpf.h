@@ -126,11 +126,10 @@ static __always_inline bool python_draft_fill(struct python_draft *d, const stru
 {
 	const struct python_layout *at = &w->at;
 	struct python_code_event *e = &d->event;
-	__u64 type, size;
 	__u32 length;
+	__u64 size;
 
-	if (PYTHON_READ(type, w->code + sizeof(__u64)) || type != w->code_type ||
-	    PYTHON_READ(e->first_line, w->code + at->code_first_line) ||
+	if (PYTHON_READ(e->first_line, w->code + at->code_first_line) ||
 	    !python_text(at, w->strings.name, &e->name, e->name_bytes, PYTHON_NAME) ||
 	    !python_text(at, w->strings.path, &e->path, e->path_bytes, PYTHON_PATH) ||
 	    PYTHON_READ(size, w->strings.lines + at->bytes_size) || size >> 31)
@@ -141,6 +140,14 @@ static __always_inline bool python_draft_fill(struct python_draft *d, const stru
 	if (length > PYTHON_LINES)
 		return false;
 	return !bpf_probe_read_user(d->lines, length, (void *)(w->strings.lines + at->bytes_data));
+}
+
+/* Whether w->code is a code object: a frame that is being made, or gone, need not have one. */
+static __always_inline bool python_is_code(const struct python_work *w)
+{
+	__u64 type;
+
+	return !PYTHON_READ(type, w->code + sizeof(__u64)) && type == w->code_type;
 }
 
 /* Tells of the code object w->code under that number. */
@@ -170,6 +177,8 @@ static __noinline int python_tell(struct python_work *w, __u32 number)
 	return told;
 }
 
+#define PYTHON_NO_CODE (-1U)
+
 /* The number of w->code, a new one told first; 0: it could not be. */
 static __noinline __u32 python_number(struct python_work *w)
 {
@@ -180,6 +189,8 @@ static __noinline __u32 python_number(struct python_work *w)
 	if (known && known->check.path == w->strings.path && known->check.name == w->strings.name &&
 	    known->check.lines == w->strings.lines)
 		return known->number;
+	if (!python_is_code(w))
+		return PYTHON_NO_CODE;
 	new.number = counter_add(COUNTER_NEXT_PYTHON_CODE) + 1;
 	if (!python_tell(w, new.number)) {
 		counter_add(COUNTER_LOST_PYTHON_CODE);
@@ -251,8 +262,10 @@ static long python_step(__u32 i, struct python_walk *c)
 	if (PYTHON_READ(w->strings, w->code + w->at.code_strings))
 		goto unread;
 	number = python_number(w);
-	python_push(c->s, w, number << PYTHON_NUMBER_SHIFT | python_instr(w));
-	w->more = 1;
+	if (number != PYTHON_NO_CODE) {
+		python_push(c->s, w, number << PYTHON_NUMBER_SHIFT | python_instr(w));
+		w->more = 1;
+	}
 	if (w->at.frame_entry && PYTHON_FRAME_U8(w, frame_entry))
 		python_entered(c->s, w);
 	return 0;

@@ -14,8 +14,6 @@
 #include "err.h"
 #include "../../src/symbol/names.h"
 #include "stack_traces.h"
-#include <fcntl.h>
-#include <stdio.h>
 #include "python.h"
 #include "stacks_user.h"
 
@@ -96,8 +94,34 @@ static int start_sampler(struct probe *p)
 	return 0;
 }
 
+static int take_file(void *ctx, uint32_t file, int fd, const char *path, int root_fd)
+{
+	struct stacks_data *d = ctx;
+
+	if (d->python)
+		python_file(d->python, file, fd, path);
+	return names_file(d->names, file, fd, path, root_fd);
+}
+
+/* `run`: before the command is there. */
+static void stacks_arm(struct probe *p, int launcher)
+{
+	struct stacks_data *d = p->data;
+
+	(void)launcher;
+	stacks_files_prepare(d->files, p->session->options->argv[0]);
+}
+
+static int stacks_seed(struct probe *p)
+{
+	struct stacks_data *d = p->data;
+
+	return stacks_files_seed(d->files);
+}
+
 static int stacks_start(struct probe *p)
 {
+	int err;
 	struct stacks_data *d = calloc(1, sizeof(*d));
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
@@ -121,7 +145,8 @@ static int stacks_start(struct probe *p)
 		d->control = NULL;
 		return err_set(-errno, "cannot map the control block of stacks");
 	}
-	return start_sampler(p);
+	err = stacks_files_open(&d->files, p, take_file, d);
+	return err ? err : start_sampler(p);
 }
 
 static void stacks_free(struct probe *p)
@@ -131,6 +156,7 @@ static void stacks_free(struct probe *p)
 	if (!d)
 		return;
 	cpu_sampler_close(&d->sampler);
+	stacks_files_close(d->files);
 	names_close(d->names);
 	python_close(d->python);
 	stack_book_clear(&d->book);
@@ -155,12 +181,12 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 		return true;
 	case EVENT_STACKS_CODE:
 		return d->python && python_event(d->python, head, size);
-	case EVENT_STACKS_FILE: {
-		const struct stacks_file_event *e = (const void *)head; char path[100];
-		snprintf(path, 100, "/proc/%u/map_files/%llx-%llx", head->who.pid, e->start, e->end);
-		int fd = open(path, O_RDONLY|O_CLOEXEC);
-		if (fd >= 0) { char n[300] = ""; if (readlink(path, n, 299) > 0) names_file(d->names, e->file, fd, n, -1); if (d->python) python_file(d->python, e->file, fd, n); close(fd); }
-		return true; }
+	case EVENT_STACKS_FILE:
+		stacks_files_told(d->files, (const void *)head);
+		return true;
+	case EVENT_STACKS_PROCESS:
+		stacks_files_asked(d->files, head);
+		return true;
 	case EVENT_STACKS_FULL:
 		d->full = true;
 		return true;
@@ -221,6 +247,20 @@ static void stacks_poll(struct probe *p)
 		session_note(p->session, "%s", err_text());
 }
 
+static int by_thread(const void *a, const void *b)
+{
+	const struct stack_account_copy *x = a, *y = b;
+
+	return x->thread_id < y->thread_id ? -1 : x->thread_id > y->thread_id;
+}
+
+const struct stack_account_copy *stacks_living(const struct stacks_data *d, uint32_t thread_id)
+{
+	const struct stack_account_copy key = { .thread_id = thread_id };
+
+	return d->nliving ? bsearch(&key, d->living, d->nliving, sizeof(key), by_thread) : NULL;
+}
+
 static int stacks_snapshot(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
@@ -234,7 +274,11 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 	r->stacks.truncated = d->book.truncated;
 	if (!r->final)
 		return 0;
+	if (d->nliving)
+		qsort(d->living, d->nliving, sizeof(*d->living), by_thread);
 	err = stacks_drain(p, true);
+	if (d->nliving)
+		err = stacks_waiting(p) ?: err;
 	session_poll(
 		p->session); /* the stacks of these rows; threads that end now are living here */
 	stacks_fill(p, r);
@@ -252,6 +296,8 @@ const struct probe_class stacks_probe = {
 	.opt_in = true,
 	.configure = stacks_configure,
 	.start = stacks_start,
+	.arm = stacks_arm,
+	.seed = stacks_seed,
 	.event = stacks_event,
 	.account = stacks_account,
 	.poll = stacks_poll,

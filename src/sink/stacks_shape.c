@@ -124,6 +124,7 @@ static const struct shape ends_shape[] = {
 	END("unread", STACK_UNREAD, "the stack's memory could not be read"),
 	END("no_progress", STACK_NO_PROGRESS, "the walk came back to where it was"),
 	END("no_process", STACK_NO_PROCESS, "the process's mappings are not known"),
+	END("not_taken", STACK_NOT_TAKEN, "waits still, or has since before the attach"),
 	END("no_user", STACK_NO_USER, "between two programs: inside of execve, or at the end"),
 	{}
 };
