@@ -6,6 +6,7 @@
 #include "probe.h"
 #include "cpu_sampler.h"
 #include "session.h"
+#include "files.h"
 #include "stack_book.h"
 
 struct text_lines;
@@ -18,6 +19,7 @@ struct ended_list {
 };
 
 struct stacks_data {
+	struct stacks_files *files;
 	struct stack_book book;
 	struct ended_list ended;
 	struct stack_account_copy *living; /* of this report */
