@@ -162,8 +162,10 @@ static const char *layout_find(const struct candidate *c, struct python_layout *
 {
 	uint64_t words[DEBUG_WORDS];
 
-	if (!c->runtime || !c->code_type || !c->version)
+	if (!c->runtime || !c->code_type)
 		return "its symbols have been removed";
+	if (!c->version) /* 3.10 and before have no Py_Version */
+		return "it does not tell its version; frames are known of 3.11 to 3.13";
 	if (c->debug)
 		return "it is a debug build";
 	if ((c->version >> 4 & 0xf) != FINAL)

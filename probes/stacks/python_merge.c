@@ -42,6 +42,14 @@ static bool is_loop(const struct stack_frame *f)
 	return !strncmp(f->name, loop, sizeof(loop) - 1);
 }
 
+/* Has the place for a name: the module, "+0x" and an offset. */
+static bool is_unnamed(const struct stack_frame *f)
+{
+	size_t n = strlen(f->module);
+
+	return !strncmp(f->name, f->module, n) && !strncmp(f->name + n, "+0x", 3);
+}
+
 struct merge {
 	struct python *python;
 	struct names *names;
@@ -95,7 +103,7 @@ static bool is_shown(const struct merge *m, const struct stack_frame *f, bool la
 		return strncmp(f->name, "py::", 4) != 0; /* -X perf: the function below */
 	if (!f->module || !m->module || strcmp(f->module, m->module) != 0)
 		return true;
-	return !begins(f->name, calls) && !(last && begins(f->name, starts));
+	return !begins(f->name, calls) && !(last && (begins(f->name, starts) || is_unnamed(f)));
 }
 
 static size_t count_groups(const struct python_stack *s)
