@@ -24,8 +24,9 @@
 #define PYTHON_OWNER_LOOP 3 /* FRAME_OWNED_BY_CSTACK: stands for the entry itself */
 
 struct python_thread {
-	__u64 state;  /* 0: it has none */
-	__u32 misses; /* how often it was looked for in vain */
+	__u64 state;    /* 0: it has none */
+	__u64 retry_ns; /* not looked for again before */
+	__u32 misses;   /* how often it was looked for in vain */
 	__u32 proc_id;
 };
 
@@ -67,7 +68,6 @@ struct python_work {
 	__u64 frame, code, code_type;
 	__u32 tid, proc_id;
 	__u32 n, end;
-	__u32 tries;
 	__u32 more;    /* the frame before belongs to the same entry */
 	__u8 raw[128]; /* PYTHON_FRAME_SIZE of it are read */
 };
@@ -312,24 +312,28 @@ none:
 	return 1;
 }
 
-/* Looks for w->state; threads that have none are not looked for each time. */
+/* A thread that has no state is looked for ever less often: most never get one. */
+#define PYTHON_RETRY_NS 250000ULL
+#define PYTHON_RETRIES 64
+
 static __noinline int python_search(struct python_work *w, __u32 thread_id, __u64 runtime)
 {
 	struct python_thread *known, new = { .proc_id = w->proc_id };
+	__u64 now = bpf_ktime_get_ns();
 
-	known = bpf_map_lookup_elem(&stacks_python_threads, &thread_id);
-	if (known)
-		new.misses = known->misses;
-	if (known && !known->state && (++known->misses & 15) && known->misses > 4)
-		return 0;
 	w->state = 0;
+	known = bpf_map_lookup_elem(&stacks_python_threads, &thread_id);
+	if (known && !known->state) {
+		if (now < known->retry_ns)
+			return 0;
+		new.misses = known->misses < PYTHON_RETRIES ? known->misses + 1 : PYTHON_RETRIES;
+	}
 	if (PYTHON_READ(w->interp, runtime + w->at.head))
 		return 0;
 	if (bpf_loop(PYTHON_STATES, python_state_step, &w, 0) == PYTHON_STATES)
 		w->state = 0;
 	new.state = w->state;
-	if (new.state)
-		new.misses = 0;
+	new.retry_ns = now + new.misses *PYTHON_RETRY_NS;
 	bpf_map_update_elem(&stacks_python_threads, &thread_id, &new, BPF_ANY);
 	return 0;
 }

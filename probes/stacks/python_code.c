@@ -11,7 +11,7 @@
 #include "python_private.h"
 
 #define CODES_MAX (1U << 20)  /* numbers */
-#define BYTES_MAX (64U << 20) /* of bodies */
+#define BYTES_MAX (16U << 20) /* of bodies */
 
 /* Key of the hash: everything from first_line on. */
 struct python_body {

@@ -302,8 +302,8 @@ def burning(rows):
     ns = collections.Counter()
     for row in rows:
         functions = [f for f, _, _ in row.python]
-        if row.state != "on_cpu" or len(functions) < 3 or functions[-1] != "<module>":
-            continue
+        if row.state != "on_cpu" or len(functions) < 3 or row.python[-1][1] != "<string>":
+            continue # waiting, or the interpreter's own start
         root = functions[-2]
         stack = tuple(functions[:-2])
         assert not stack or stack == ("burn",) or stack in above[root], row.python
