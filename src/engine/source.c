@@ -313,9 +313,12 @@ int source_attach(struct probe *p, const struct source_env *env)
 
 void source_detach(struct probe *p)
 {
-	for (size_t i = 0; i < p->nlinks; i++)
-		bpf_link__destroy(p->links[i]);
-	p->nlinks = 0;
+	/*
+	 * The last one first: where the first program of several on a tracepoint goes, the kernel
+	 * waits for all readers (kernel/tracepoint.c, tracepoint_remove_func), 20 ms each.
+	 */
+	while (p->nlinks)
+		bpf_link__destroy(p->links[--p->nlinks]);
 	if (!p->obj_shared)
 		bpf_object__close(p->obj);
 	p->obj = NULL;
