@@ -53,6 +53,11 @@ enum event_kind {
 	EVENT_LEDGER_FINAL,   /* struct ledger_packed: the last switch away */
 	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
 	EVENT_MEMORY_OOM,     /* struct memory_oom */
+	EVENT_STACKS_BODY,    /* struct stacks_body, stacks.h */
+	EVENT_STACKS_FILE,    /* struct stacks_file_event */
+	EVENT_STACKS_PROCESS, /* struct stacks_process_event, walk.h */
+	EVENT_STACKS_COPY,    /* struct stacks_copy */
+	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
 };
 
 struct event_head {
@@ -143,6 +148,18 @@ enum counter {
 	COUNTER_OTHER_LOCK,        /* a lock without a row: its calls stand in the row `other` */
 	COUNTER_OTHER_SITE,        /* a stack without a row: its waits stand in the row `other` */
 	COUNTER_LOST_PAIR,         /* --lock-order: two locks whose order was not kept */
+	COUNTER_NEXT_STACKS_FILE,  /* stacks: files with code that were given a number */
+	COUNTER_LOST_STACKS_FILE,  /* no number left: a file's code has no names */
+	COUNTER_LATE_STACKS_FILE,  /* ring full: a file is told of later */
+	COUNTER_LOST_MAPS,         /* stacks_maps full: a process whose mappings are not kept */
+	COUNTER_LOST_MAPPING,      /* too many mappings of a process: one is not kept */
+	COUNTER_LATE_STACK,        /* ring full: a stack is told when it is met again */
+	COUNTER_LOST_STACK,        /* stacks_seen full: a stack without its frames */
+	COUNTER_LOST_STACK_COPY,   /* ring full: a stack stays cut at a file without a table */
+	COUNTER_BUSY_STACK,        /* a walk was under way on that CPU: no stack taken */
+	COUNTER_LOST_SAMPLE,       /* stacks_rows full, or busy: a sample not counted */
+	COUNTER_LOST_STACK_BODY,   /* set by user space: samples of stacks that were never told */
+	COUNTER_OTHER_STACK,       /* ditto: samples for whose stacks it had no room */
 	COUNTER_MAX = 64
 };
 

@@ -41,6 +41,20 @@ enum stack_end {
 	STACK_ENDS
 };
 
+/* Constants of the session, .rodata.stacks. */
+struct stacks_cfg {
+	__u64 quantum_ns; /* of time off the CPU; 0: each wait is a sample */
+	__u64 sample_ns;  /* what a sample on a CPU stands for */
+	__u32 on;         /* the probe is on; else the verifier drops what it asks for */
+	__u32 wakers;     /* --wakers */
+};
+
+/* What user space tells while it runs: the only element of stacks_control, mapped. */
+struct stacks_control {
+	__u32 table; /* rows go to stacks_rows (0) or stacks_rows_b (1): the other is emptied */
+	__u32 used;  /* rows made there; beyond half of it user space is woken */
+};
+
 /* EVENT_STACKS_BODY: a stack seen for the first time. */
 struct stacks_body {
 	struct event_head head; /* who.proc_id counts if a frame is FRAME_RAW or FRAME_PYTHON */

@@ -78,6 +78,7 @@ struct stacks_report {
 	bool present;
 	uint64_t quantum_ns; /* of off-CPU samples; 0: every block */
 	uint32_t frequency;  /* of on-CPU samples, a second and CPU */
+	const char *clock;   /* what makes them: "cycles", "cpu-clock"; NULL: nothing does */
 	struct stack_row *rows;
 	size_t nrows;
 	uint64_t samples, truncated; /* samples; those whose stack is not whole */

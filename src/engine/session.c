@@ -205,7 +205,17 @@ void session_poll(struct session *s)
 {
 	ring_buffer__consume(s->ring);
 	slots_collect(s);
+	for (size_t i = 0; i < s->nprobes; i++)
+		if (s->probes[i].obj && s->probes[i].class->poll)
+			s->probes[i].class->poll(&s->probes[i]);
 	tree_trim(&s->tree);
+}
+
+void session_account(struct session *s, const struct ledger_final *f)
+{
+	for (size_t i = 0; i < s->nprobes; i++)
+		if (s->probes[i].obj && s->probes[i].class->account)
+			s->probes[i].class->account(&s->probes[i], f);
 }
 
 bool session_lost_ends(const struct session *s)
