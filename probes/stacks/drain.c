@@ -112,7 +112,8 @@ int stacks_drain(struct probe *p, bool all)
 	bool soon = all || d->full;
 	int err = 0;
 
-	if (d->flipped_ns && soon && now - d->flipped_ns < FLIP_NS)
+	if (d->flipped_ns && soon && now - d->flipped_ns < FLIP_NS &&
+	    session_live_threads(p->session)) /* else nobody is left to write */
 		grace_period();
 	if (d->flipped_ns && (soon || now - d->flipped_ns >= FLIP_NS))
 		err = finish_flip(p);
@@ -120,6 +121,7 @@ int stacks_drain(struct probe *p, bool all)
 		flip(d, now);
 	if (!all)
 		return err;
-	grace_period();
+	if (session_live_threads(p->session))
+		grace_period();
 	return finish_flip(p) ?: err;
 }

@@ -18,6 +18,7 @@
 #include <asm/unistd.h>
 
 #include "../ledger/account.bpf.h"
+#include "irq.bpf.h"
 #include "rows.bpf.h"
 
 #define CALL_ENTERED (-38L) /* -ENOSYS */
@@ -73,6 +74,7 @@ __noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 	key->user = user;
 	key->kernel = s->kernel;
 	key->waker = s->waker;
+	key->waker_kernel = s->waker_kernel;
 	if (s->count[0])
 		stacks_count(level, s->ns[0], s->count[0]);
 	key->state = STATE_RUNQUEUE;
@@ -80,7 +82,7 @@ __noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 		stacks_count(level, s->ns[1], s->count[1]);
 	s->ns[0] = s->ns[1] = 0;
 	s->count[0] = s->count[1] = 0;
-	s->waker = 0;
+	s->waker = s->waker_kernel = 0;
 	return 0;
 }
 
@@ -92,34 +94,52 @@ static __always_inline bool in_call(struct pt_regs *regs)
 	return (long)regs->orig_ax >= 0 && (long)regs->ax == CALL_ENTERED;
 }
 
+/* Is it still where it waited? */
+static __always_inline bool stands_there(const struct stack_account *s, struct pt_regs *regs)
+{
+	return s->user_from == USER_BORN || (regs->ip == s->ip && regs->sp == s->sp);
+}
+
+static __always_inline void stands_here(struct stack_account *s, struct pt_regs *regs)
+{
+	s->ip = regs->ip;
+	s->sp = regs->sp;
+	s->user_from = USER_AT_RETURN;
+}
+
 /*
  * The current thread leaves its CPU, inside a call or not: the user's stack is taken for a sample
  * that waits for it, and for a stay that begins outside of a call.
  */
 __noinline int stacks_leave_slow(struct ledger_thread *l, __u32 inside)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct stack_account *s;
-	bool due;
+	bool due, there;
 
 	if (!l)
 		return 0;
 	s = &l->stack;
 	due = stacks_is_due(s);
-	if (due || !inside) {
+	there = stands_there(s, regs);
+	if (!inside || (due && there)) {
 		s->user = stacks_own_user(l, STACKS_SWITCH);
-		s->returns = 0;
+		s->user_from = USER_TAKEN;
+	} else {
+		stands_here(s, regs);
 	}
 	if (due)
-		stacks_emit(l, s->user, STACKS_SWITCH);
+		stacks_emit(l, there ? s->user : stacks_tell(STACKS_SWITCH, 0, STACK_NO_USER, 0),
+			    STACKS_SWITCH);
 #ifdef TASK_HASH /* as it comes back it is no pointer that the helper takes */
-	s->kernel = stacks_kernel_of(bpf_get_current_task_btf(), STACKS_SWITCH);
+	s->kernel = stacks_kernel_of(task, STACKS_SWITCH);
 #endif
 	return 0;
 }
 
 static __always_inline void stacks_leave(struct ledger_thread *l, struct task_struct *task)
 {
-	struct stack_account *s = &l->stack;
 	struct pt_regs *regs;
 	bool inside;
 
@@ -127,14 +147,11 @@ static __always_inline void stacks_leave(struct ledger_thread *l, struct task_st
 		return;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	inside = in_call(regs);
-	if (inside) {
-		s->ip = regs->ip;
-		s->sp = regs->sp;
-		s->returns = 1;
-	}
 #ifndef TASK_HASH
-	if (inside && !stacks_is_due(s))
+	if (inside && !stacks_is_due(&l->stack)) {
+		stands_here(&l->stack, regs);
 		return;
+	}
 #endif
 	stacks_leave_slow(l, inside);
 }
@@ -149,8 +166,35 @@ static __always_inline void stacks_arrive(struct ledger_thread *l, struct task_s
 #ifndef TASK_HASH
 	s->kernel = stacks_kernel_of(task, STACKS_SWITCH);
 #endif
-	if (!s->returns)
+	if (s->user_from == USER_UNKNOWN)
+		s->user = stacks_tell(STACKS_SWITCH, 0, STACK_NOT_TAKEN, 0);
+	if (s->user_from < USER_AT_RETURN)
 		stacks_emit(l, s->user, STACKS_SWITCH);
+}
+
+/*
+ * The current thread wakes another, whose block falls due by that: its own stacks. An interrupt
+ * has none: what it interrupted has nothing to do with it.
+ */
+__noinline __u64 stacks_waker_user(void)
+{
+	struct ledger_thread *own = account_of(bpf_get_current_task_btf());
+
+	return own ? stacks_own_user(own, STACKS_SWITCH) : 0;
+}
+
+static __always_inline void stacks_woken(void *ctx, struct ledger_thread *l)
+{
+	struct stacks_work *w;
+
+	if (!stacks_cfg.on || !stacks_cfg.wakers || !stacks_is_due(&l->stack) || in_interrupt())
+		return;
+	w = stacks_work_of(STACKS_SWITCH);
+	if (!w)
+		return;
+	l->stack.waker_kernel =
+		stacks_kernel(STACKS_SWITCH, bpf_get_stack(ctx, w->body.frames, KERNEL_BYTES, 0));
+	l->stack.waker = stacks_waker_user();
 }
 
 /* A thread found off its CPU at the attach. */
@@ -161,9 +205,8 @@ static __always_inline void stacks_seed(struct ledger_thread *l, struct task_str
 	if (!stacks_cfg.on || (task->flags & PF_KTHREAD))
 		return;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	l->stack.ip = regs->ip;
-	l->stack.sp = regs->sp;
-	l->stack.returns = in_call(regs);
+	if (in_call(regs))
+		stands_here(&l->stack, regs);
 }
 
 /* It came unseen and may have been anywhere since: what it waited in is not known. */
@@ -173,7 +216,7 @@ static __always_inline void stacks_forget(struct ledger_thread *l)
 		return;
 	l->stack.ns[0] = l->stack.ns[1] = 0;
 	l->stack.count[0] = l->stack.count[1] = 0;
-	l->stack.waker = 0;
+	l->stack.waker = l->stack.waker_kernel = 0;
 }
 
 /* A call of the current thread returns in which a sample was. */
@@ -185,7 +228,7 @@ __noinline int stacks_return(struct ledger_thread *l)
 
 	if (!l)
 		return 0;
-	if (regs->ip == l->stack.ip && regs->sp == l->stack.sp)
+	if (stands_there(&l->stack, regs))
 		user = stacks_user(STACKS_CALL, &l->who);
 	else
 		user = stacks_tell(STACKS_CALL, 0, STACK_NO_USER, 0);

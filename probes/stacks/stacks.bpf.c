@@ -9,3 +9,4 @@
  * Keeps: stacks_rows, emptied by user space; tells each stack once through `events`.
  */
 #include "oncpu.bpf.h"
+#include "waits.bpf.h"

@@ -13,6 +13,7 @@
 
 #include "err.h"
 #include "../../src/symbol/names.h"
+#include "stack_traces.h"
 #include "stacks_user.h"
 
 /* Where processes have code; the rest stands in the programs of others. */
@@ -91,8 +92,32 @@ static int start_sampler(struct probe *p)
 	return 0;
 }
 
+static int take_file(void *ctx, uint32_t file, int fd, const char *path, int root_fd)
+{
+	struct stacks_data *d = ctx;
+
+	return names_file(d->names, file, fd, path, root_fd);
+}
+
+/* `run`: before the command is there. */
+static void stacks_arm(struct probe *p, int launcher)
+{
+	struct stacks_data *d = p->data;
+
+	(void)launcher;
+	stacks_files_prepare(d->files, p->session->options->argv[0]);
+}
+
+static int stacks_seed(struct probe *p)
+{
+	struct stacks_data *d = p->data;
+
+	return stacks_files_seed(d->files);
+}
+
 static int stacks_start(struct probe *p)
 {
+	int err;
 	struct stacks_data *d = calloc(1, sizeof(*d));
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
@@ -112,7 +137,8 @@ static int stacks_start(struct probe *p)
 		d->control = NULL;
 		return err_set(-errno, "cannot map the control block of stacks");
 	}
-	return start_sampler(p);
+	err = stacks_files_open(&d->files, p, take_file, d);
+	return err ? err : start_sampler(p);
 }
 
 static void stacks_free(struct probe *p)
@@ -122,6 +148,7 @@ static void stacks_free(struct probe *p)
 	if (!d)
 		return;
 	cpu_sampler_close(&d->sampler);
+	stacks_files_close(d->files);
 	names_close(d->names);
 	stack_book_clear(&d->book);
 	if (d->control)
@@ -142,6 +169,12 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 	case EVENT_STACKS_BODY:
 		if (size >= sizeof(struct stacks_body))
 			stack_book_body(&d->book, (const void *)head, size);
+		return true;
+	case EVENT_STACKS_FILE:
+		stacks_files_told(d->files, (const void *)head);
+		return true;
+	case EVENT_STACKS_PROCESS:
+		stacks_files_asked(d->files, head);
 		return true;
 	case EVENT_STACKS_FULL:
 		d->full = true;
@@ -203,6 +236,20 @@ static void stacks_poll(struct probe *p)
 		session_note(p->session, "%s", err_text());
 }
 
+static int by_thread(const void *a, const void *b)
+{
+	const struct stack_account_copy *x = a, *y = b;
+
+	return x->thread_id < y->thread_id ? -1 : x->thread_id > y->thread_id;
+}
+
+const struct stack_account_copy *stacks_living(const struct stacks_data *d, uint32_t thread_id)
+{
+	const struct stack_account_copy key = { .thread_id = thread_id };
+
+	return d->nliving ? bsearch(&key, d->living, d->nliving, sizeof(key), by_thread) : NULL;
+}
+
 static int stacks_snapshot(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
@@ -216,16 +263,15 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 	r->stacks.truncated = d->book.truncated;
 	if (!r->final)
 		return 0;
+	if (d->nliving)
+		qsort(d->living, d->nliving, sizeof(*d->living), by_thread);
 	err = stacks_drain(p, true);
+	if (d->nliving)
+		err = stacks_waiting(p) ?: err;
 	session_poll(
 		p->session); /* the stacks of these rows; threads that end now are living here */
 	stacks_fill(p, r);
 	return err;
-}
-
-bool stacks_reported(const struct report *r)
-{
-	return r->stacks.present;
 }
 
 const struct probe_class stacks_probe = {
@@ -239,6 +285,8 @@ const struct probe_class stacks_probe = {
 	.opt_in = true,
 	.configure = stacks_configure,
 	.start = stacks_start,
+	.arm = stacks_arm,
+	.seed = stacks_seed,
 	.event = stacks_event,
 	.account = stacks_account,
 	.poll = stacks_poll,

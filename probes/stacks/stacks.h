@@ -38,6 +38,7 @@ enum stack_end {
 	STACK_NO_PROGRESS,
 	STACK_NO_PROCESS, /* mappings of the process are not known */
 	STACK_NO_USER,    /* between two programs: inside execve, at the end */
+	STACK_NOT_TAKEN,  /* waits still, or has since before the attach */
 	STACK_ENDS
 };
 
@@ -74,13 +75,25 @@ struct stacks_file_event {
 	__u32 file; /* number */
 };
 
+/* A thread that is not on a CPU, as the iterator stacks_waits has it. */
+struct stacks_wait {
+	__u32 thread_id, proc_id;
+	__u64 since_ns;       /* of its account: in which stay it is */
+	__u64 user;           /* stack, if it was taken; else from these registers */
+	__u64 ip, sp, bp, di; /* as it came into the kernel */
+	__u32 user_from;      /* enum stack_user */
+	__u32 n;
+	__u64 frames[STACK_FRAMES + 1]; /* of the kernel */
+};
+
 /* Key and value of the map stacks_rows. Hashes: 0 is none. */
 struct stacks_key {
 	__u32 thread_id;
 	__u32 proc_id;
 	__u32 state; /* of the ledger, probes/ledger/ledger.h */
 	__u32 pad;
-	__u64 user, kernel, python, waker;
+	__u64 user, kernel, python;
+	__u64 waker, waker_kernel; /* of the thread that ended the wait, its user's and kernel's */
 };
 
 struct stacks_value {

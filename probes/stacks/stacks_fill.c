@@ -6,6 +6,8 @@
 #include "../../src/symbol/names.h"
 #include "stacks_user.h"
 
+#define OWN_FRAMES 16 /* at most, on a kernel stack of a wait */
+
 /* A stack with its names, while a report is made. */
 struct named {
 	uint64_t hash;
@@ -19,6 +21,7 @@ struct fill {
 	struct report *report;
 	struct names *names;
 	const struct tree *tree;
+	bool hash; /* the session's source is raw_tp */
 	struct named *stacks;
 	size_t room;
 	uint64_t unknown; /* samples of which a stack was never told */
@@ -33,6 +36,7 @@ static const char *const end_marks[STACK_ENDS] = {
 	[STACK_UNREAD] = "[truncated: stack memory not readable]",
 	[STACK_NO_PROGRESS] = "[truncated: caller not found]",
 	[STACK_NO_PROCESS] = "[truncated: mappings of the process not known]",
+	[STACK_NOT_TAKEN] = "[truncated: user's stack not taken]",
 	[STACK_NO_USER] = "[truncated: between two programs, or ending]",
 };
 
@@ -107,11 +111,40 @@ static bool push_stack(struct fill *fill, struct frames *f, uint64_t hash, bool 
 	return true;
 }
 
+/*
+ * On the kernel's stack of a waker, and of a wait where it is read as the thread leaves (source
+ * raw_tp), our own hook stands as well.
+ */
+static size_t own_frames(const struct frames *f, size_t from)
+{
+	static const char *const ours[] = { "__traceiter_sched_", "bpf_trace_run",
+					    "__bpf_trace_sched_", "bpf_prog_",
+					    "__bpf_get_",         "bpf_get_" };
+	size_t last = from;
+
+	for (size_t i = from; i < f->n && i < from + OWN_FRAMES; i++)
+		for (size_t k = 0; k < sizeof(ours) / sizeof(*ours); k++)
+			if (!strncmp(f->list[i]->name, ours[k], strlen(ours[k])))
+				last = i + 1;
+	return last - from;
+}
+
+static void drop_own(struct frames *f, size_t from)
+{
+	size_t n = own_frames(f, from);
+
+	if (n)
+		memmove(f->list + from, f->list + from + n,
+			(f->n - from - n) * sizeof(struct stack_frame *));
+	f->n -= n;
+}
+
 static void fill_frames(struct fill *fill, const struct stack_entry *e, struct stack_row *row)
 {
 	const struct stacks_key *key = &e->key;
 	struct frames f = { 0 };
 	const struct stack_frame **kept;
+	size_t leaf;
 	bool known;
 
 	if (key->pad == ROW_NOT_SAMPLED) {
@@ -119,8 +152,13 @@ static void fill_frames(struct fill *fill, const struct stack_entry *e, struct s
 	} else if (key->pad == ROW_CUT) {
 		push_mark(fill, &f, "[other stacks]");
 	} else {
-		known = push_stack(fill, &f, key->waker, true);
+		known = push_stack(fill, &f, key->waker_kernel, true);
+		drop_own(&f, 0);
+		known = push_stack(fill, &f, key->waker, true) && known;
+		leaf = f.n;
 		known = push_stack(fill, &f, key->kernel, false) && known;
+		if (fill->hash && key->state != STATE_ON_CPU)
+			drop_own(&f, leaf);
 		known = push_stack(fill, &f, key->user, false) && known;
 		if (!f.n)
 			push_mark(fill, &f, "[no stack]");
@@ -203,14 +241,6 @@ static void fill_living(struct fill *fill, const struct stack_account_copy *a)
 	free(ns);
 }
 
-static bool is_living(const struct stacks_data *d, const struct stack_owner *o)
-{
-	for (size_t i = 0; i < d->nliving; i++)
-		if (d->living[i].thread_id == o->thread_id)
-			return true;
-	return false;
-}
-
 static void fill_rows(struct fill *fill)
 {
 	struct stacks_data *d = fill->data;
@@ -222,7 +252,8 @@ static void fill_rows(struct fill *fill)
 	for (size_t i = 0; i < d->nliving; i++)
 		fill_living(fill, &d->living[i]);
 	HASH_ITER(hh, d->book.owners, o, next)
-		if (!o->thread_id || !is_living(d, o)) /* the end of the latter was not told */
+		if (!o->thread_id ||
+		    !stacks_living(d, o->thread_id)) /* the end of the latter was not told */
 			fill_owner(fill, o);
 	HASH_ITER(hh, d->book.commands, o, next)
 		fill_owner(fill, o);
@@ -240,7 +271,13 @@ static int by_time(const void *a, const void *b)
 void stacks_fill(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
-	struct fill fill = { .data = d, .report = r, .names = d->names, .tree = &p->session->tree };
+	struct fill fill = {
+		.data = d,
+		.report = r,
+		.names = d->names,
+		.tree = &p->session->tree,
+		.hash = p->session->hash,
+	};
 	struct stacks_report *s = &r->stacks;
 	struct named *named, *next;
 

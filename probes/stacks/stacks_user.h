@@ -6,6 +6,7 @@
 #include "probe.h"
 #include "cpu_sampler.h"
 #include "session.h"
+#include "files.h"
 #include "stack_book.h"
 
 struct text_lines;
@@ -18,6 +19,7 @@ struct ended_list {
 };
 
 struct stacks_data {
+	struct stacks_files *files;
 	struct stack_book book;
 	struct ended_list ended;
 	struct stack_account_copy *living; /* of this report */
@@ -33,12 +35,14 @@ struct stacks_data {
 	uint64_t quantum_ns;
 };
 
-/* rows.c: takes in rows of the table that is not in use; `all`: both, now. */
+/* The account of a living thread, in a report; NULL: it is none. */
+const struct stack_account_copy *stacks_living(const struct stacks_data *d, uint32_t thread_id);
+/* drain.c: takes in rows of the table that is not in use; `all`: both, now. */
 int stacks_drain(struct probe *p, bool all);
+/* waits.c: takes in what living threads wait in; after the ledger's snapshot. */
+int stacks_waiting(struct probe *p);
 /* stacks_fill.c */
 void stacks_fill(struct probe *p, struct report *r);
 void stacks_text(const struct report *r, struct text_lines *t);
-bool stacks_reported(const struct report *r);
-extern const struct shape stacks_shape[], stacks_tick_shape[];
 
 #endif

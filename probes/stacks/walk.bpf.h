@@ -203,6 +203,8 @@ static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct unwind_r
 			file_tell(f, file, m->start, m->end, NULL);
 		return walk_end(w, STACK_NO_TABLE);
 	}
+	if (f->flags & STACKS_FILE_NO_TABLE)
+		return walk_end(w, STACK_NO_TABLE);
 	row_find(f, file_at(f, frame & FRAME_OFFSET_MASK), row);
 	return 0;
 }

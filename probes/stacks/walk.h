@@ -38,8 +38,9 @@ struct stacks_file_key {
 #define STACKS_SEGMENTS 8
 
 enum stacks_file_flag {
-	STACKS_FILE_READY = 1, /* the rest of it is set; user space */
-	STACKS_FILE_CODE = 2,  /* ELF; else code that was written at run time: frames are RAW */
+	STACKS_FILE_READY = 1,    /* the rest of it is set; user space */
+	STACKS_FILE_CODE = 2,     /* ELF; else code that was written at run time: frames are RAW */
+	STACKS_FILE_NO_TABLE = 4, /* ready, and will have none: no room, or not to be read */
 };
 
 /* Element of the mmapped array stacks_files, by file number. */

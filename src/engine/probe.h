@@ -58,6 +58,8 @@ struct probe_class {
 	int (*start)(struct probe *p);
 	/* `run`: the next child that this process forks is the command. May be NULL. */
 	void (*arm)(struct probe *p, int launcher);
+	/* `attach`: living threads have been taken in, perhaps again. 0 or -errno. */
+	int (*seed)(struct probe *p);
 	/* A ring record that no one else took; returns true when it was this probe's. */
 	bool (*event)(struct probe *p, const struct event_head *head, size_t size);
 	/* Regularly: takes in what the kernel side holds. May be NULL. */

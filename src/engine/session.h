@@ -84,6 +84,10 @@ int session_iterate(struct probe *p, const char *prog_name,
 int session_iterate_map(struct probe *p, const char *prog_name, const char *map,
 			void (*take)(void *ctx, const void *data, size_t size), void *ctx);
 
+/* The same over what the kernel has of one thread (a program of iter/task_vma). */
+int session_iterate_task(struct probe *p, const char *prog_name, pid_t tid,
+			 void (*take)(void *ctx, const void *data, size_t size), void *ctx);
+
 /*
  * Loads and attaches `source` of `class` (NULL: the target object) alone, and lets go of
  * it again. 0, or -errno with attempt->what saying which step refused.

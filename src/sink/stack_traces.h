@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* denet's stack_traces, made of a report's rows, and their shape. */
+/* The stacks in JSON: denet's stack_traces, made of a report's rows, and the shape of it all. */
 #ifndef DWELL_STACK_TRACES_H
 #define DWELL_STACK_TRACES_H
 
@@ -9,8 +9,10 @@
 #define STACK_TRACES 100       /* those with the most time; the rest are counted */
 #define STACK_TRACE_THREADS 64 /* told of one trace */
 
-/* Members of summary.stacks: time_ns and the traces. The base is struct report. */
-extern const struct shape stack_traces_shape[];
+extern const struct shape stacks_shape[];      /* struct report: summary.stacks */
+extern const struct shape stacks_tick_shape[]; /* the same without the traces */
+
+bool stacks_reported(const struct report *r);
 
 /* Fills r->stacks.traces of a report at the end; without memory there are none, and it is said. */
 void stack_traces_make(struct report *r);

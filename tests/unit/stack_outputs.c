@@ -22,7 +22,7 @@ const char *const stack_output_endings[STACK_OUTPUTS] = {
 
 static int write_json(struct report *r, struct outfile *f)
 {
-	json_t *json = (stack_traces_make(r), shape_json(stack_traces_shape, r));
+	json_t *json = (stack_traces_make(r), shape_json(stacks_shape, r));
 	char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
 	int err = text ? outfile_write(f, text, strlen(text)) : -ENOMEM;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stack_traces in JSON: denet's names, and ours beside them. */
+/* The stacks in JSON; stack_traces has denet's names, and ours beside them. */
 #include "stack_traces.h"
+#include "stacks.h"
 
 #define AT(member_) offsetof(struct report, stacks.member_)
 #define COUNT(key_, member_, unit_, kind_, help_)                                                  \
@@ -111,7 +112,58 @@ static const struct shape trace_shape[] = {
 	{}
 };
 
-const struct shape stack_traces_shape[] = {
+#define END(key_, end_, help_) COUNT(key_, ends[end_], UNIT_COUNT, COUNTER, help_)
+
+static const struct shape ends_shape[] = {
+	END("whole", STACK_WHOLE, "reached the thread's start"),
+	END("deep", STACK_DEEP, "more frames than are walked"),
+	END("no_mapping", STACK_NO_MAPPING, "an address in no known mapping"),
+	END("no_table", STACK_NO_TABLE, "the file's unwind table was not made yet"),
+	END("no_row", STACK_NO_ROW, "no unwind information there, nor a frame pointer"),
+	END("no_rule", STACK_NO_RULE, "an unwind rule that the table cannot hold"),
+	END("unread", STACK_UNREAD, "the stack's memory could not be read"),
+	END("no_progress", STACK_NO_PROGRESS, "the walk came back to where it was"),
+	END("no_process", STACK_NO_PROCESS, "the process's mappings are not known"),
+	END("not_taken", STACK_NOT_TAKEN, "waits still, or has since before the attach"),
+	END("no_user", STACK_NO_USER, "between two programs: inside of execve, or at the end"),
+	{}
+};
+
+/* What both tables begin with. */
+static const struct shape sampling_shape[] = {
+	COUNT("quantum_ns", quantum_ns, UNIT_NS, INFO,
+	      "a wait is sampled for each so much time off the CPU; 0: every wait"),
+	{ .key = "frequency",
+	  .type = SHAPE_U32,
+	  .help = "samples a second of each CPU, on the CPU",
+	  .offset = AT(frequency) },
+	{ .key = "clock",
+	  .type = SHAPE_STR,
+	  .help = "what takes those: cycles, or cpu-clock where there is no counter of them; null: "
+		  "nothing does",
+	  .offset = AT(clock) },
+	COUNT("samples", samples, UNIT_COUNT, COUNTER, "samples taken"),
+	COUNT("truncated", truncated, UNIT_COUNT, COUNTER,
+	      "of them, those whose stack is not whole"),
+	{ .key = "ends",
+	  .type = SHAPE_OBJECT,
+	  .sub = ends_shape,
+	  .help = "where the samples' stacks end" },
+	COUNT("not_sampled_ns", not_sampled_ns, UNIT_NS, COUNTER,
+	      "time of threads and states that no sample fell into"),
+	COUNT("other_ns", other_ns, UNIT_NS, COUNTER, "time of stacks that did not fit a table"),
+	{}
+};
+
+#define SAMPLING                                                                                   \
+	{                                                                                          \
+		.type = SHAPE_OBJECT, .flat = true, .sub = sampling_shape                          \
+	}
+
+const struct shape stacks_tick_shape[] = { SAMPLING, {} };
+
+const struct shape stacks_shape[] = {
+	SAMPLING,
 	COUNT("time_ns", rows_ns, UNIT_NS, COUNTER,
 	      "time of all stacks: of every thread in every state, on the CPU and off it"),
 	{ .key = "stack_traces",
@@ -126,3 +178,8 @@ const struct shape stack_traces_shape[] = {
 	COUNT("stack_traces_cut_ns", traces_cut_ns, UNIT_NS, COUNTER, "their time"),
 	{}
 };
+
+bool stacks_reported(const struct report *r)
+{
+	return r->stacks.present;
+}
