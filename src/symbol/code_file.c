@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#include "debug_file.h"
 #include "elf_functions.h"
 #include "err.h"
 #include "names.h" /* NAMES_OPEN_FILES */
@@ -106,10 +107,8 @@ struct code_file *code_files_vdso(struct code_files *all)
 	struct code_file *f = NULL;
 	size_t size;
 	void *memory = vdso_copy(&size);
-	Elf *elf = NULL;
+	Elf *elf = memory ? code_image_begin_memory(memory, size) : NULL;
 
-	if (memory && elf_version(EV_CURRENT) != EV_NONE)
-		elf = elf_memory(memory, size);
 	if (elf) {
 		code_image_describe(&image, elf);
 		elf_end(elf);
@@ -145,17 +144,44 @@ static int reopen(const struct code_files *all, const struct code_file *f)
 	return -1;
 }
 
+/* Its symbols, with those that were stripped from it. */
+static struct elf_functions *gather(const struct code_files *all, const struct code_file *f,
+				    Elf *elf)
+{
+	Elf *files[3] = { elf };
+	struct elf_functions *functions;
+	void *memory = NULL;
+	size_t n = 1;
+	int fd = -1;
+
+	if (!debug_file_has_symbols(elf) && !f->memory) {
+		fd = debug_file_open(&all->roots, f->root, f->path, &f->image, elf);
+		files[n] = fd >= 0 ? code_image_begin(fd) : NULL;
+		n += files[n] != NULL;
+		if (n == 1)
+			files[n] = debug_data_begin(elf, &memory);
+		n += n == 1 && files[n];
+	}
+	functions = elf_functions_read(&f->image, files, n);
+	while (--n)
+		elf_end(files[n]);
+	free(memory);
+	if (fd >= 0)
+		close(fd);
+	return functions;
+}
+
 static void read_functions(struct code_files *all, struct code_file *f)
 {
 	int fd = f->memory || f->fd >= 0 ? f->fd : reopen(all, f);
 	Elf *elf = NULL;
 
 	if (f->memory)
-		elf = elf_memory(f->memory, f->size);
+		elf = code_image_begin_memory(f->memory, f->size);
 	else if (fd >= 0)
 		elf = code_image_begin(fd);
 	if (elf)
-		f->functions = elf_functions_read(&f->image, &elf, 1);
+		f->functions = gather(all, f, elf);
 	elf_end(elf);
 	if (fd >= 0 && fd != f->fd)
 		close(fd);

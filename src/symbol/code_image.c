@@ -38,38 +38,49 @@ int code_image_openat(int root_fd, const char *path)
 	return fd;
 }
 
+union head {
+	Elf32_Ehdr small;
+	Elf64_Ehdr large;
+};
+
 /*
  * Numbers of sections and segments beyond 16 bits stand in the first section's header, and
  * libelf makes room for as many as it says. No linked program has them.
  */
-static bool counts_are_sane(int fd)
+static bool counts_are_sane(const union head *head)
 {
-	union {
-		Elf32_Ehdr small;
-		Elf64_Ehdr large;
-	} head;
-	bool wide;
-
-	if (pread(fd, &head, sizeof(head), 0) != sizeof(head))
-		return false;
-	wide = head.small.e_ident[EI_CLASS] == ELFCLASS64;
-	if (wide ? head.large.e_shoff && !head.large.e_shnum
-		 : head.small.e_shoff && !head.small.e_shnum)
-		return false;
-	return (wide ? head.large.e_phnum : head.small.e_phnum) != PN_XNUM;
+	if (head->small.e_ident[EI_CLASS] == ELFCLASS64)
+		return (head->large.e_shnum || !head->large.e_shoff) &&
+		       head->large.e_phnum != PN_XNUM;
+	return (head->small.e_shnum || !head->small.e_shoff) && head->small.e_phnum != PN_XNUM;
 }
 
-Elf *code_image_begin(int fd)
+static Elf *only_elf(Elf *elf)
 {
-	Elf *elf;
-
-	if (elf_version(EV_CURRENT) == EV_NONE || !counts_are_sane(fd))
-		return NULL;
-	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF)
 		return elf;
 	elf_end(elf);
 	return NULL;
+}
+
+Elf *code_image_begin(int fd)
+{
+	union head head;
+
+	if (elf_version(EV_CURRENT) == EV_NONE ||
+	    pread(fd, &head, sizeof(head), 0) != sizeof(head) || !counts_are_sane(&head))
+		return NULL;
+	return only_elf(elf_begin(fd, ELF_C_READ, NULL));
+}
+
+Elf *code_image_begin_memory(void *memory, size_t size)
+{
+	union head head;
+
+	if (elf_version(EV_CURRENT) == EV_NONE || size < sizeof(head))
+		return NULL;
+	memcpy(&head, memory, sizeof(head));
+	return counts_are_sane(&head) ? only_elf(elf_memory(memory, size)) : NULL;
 }
 
 static void identify_by_stat(struct elf_identity *id, const struct stat *st)
@@ -114,6 +125,23 @@ static void take_notes(struct code_image *image, Elf *elf, const GElf_Phdr *ph)
 		take_build_id(&image->id, notes);
 }
 
+/* The headers of a debug file's segments need not say where its notes are. */
+static void take_note_sections(struct code_image *image, Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	Elf_Data *notes;
+
+	while ((!image->id.len || image->id.by_stat) && (section = elf_nextscn(elf, section))) {
+		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_NOTE ||
+		    header.sh_size > NOTES_MAX)
+			continue;
+		notes = elf_getdata(section, NULL);
+		if (notes)
+			take_build_id(&image->id, notes);
+	}
+}
+
 void code_image_describe(struct code_image *image, Elf *elf)
 {
 	size_t n = 0;
@@ -134,6 +162,7 @@ void code_image_describe(struct code_image *image, Elf *elf)
 		image->segments[image->nsegments].memsz = ph.p_memsz;
 		image->segments[image->nsegments++].filesz = ph.p_filesz;
 	}
+	take_note_sections(image, elf);
 }
 
 int code_image_read(struct code_image *image, int fd)

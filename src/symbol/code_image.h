@@ -30,10 +30,14 @@ struct code_image {
 	} segments[ELF_CODE_SEGMENTS];
 };
 
-/* fd: a regular file, or -errno; -1 when errno says why. What waits or wakes is not opened. */
+/*
+ * A regular file, open for reading, or -errno; below root_fd if that is not -1. What waits or wakes
+ * when it is opened is not.
+ */
 int code_image_openat(int root_fd, const char *path);
 /* NULL: no ELF file. The caller ends it with elf_end(); fd stays open as long. */
 Elf *code_image_begin(int fd);
+Elf *code_image_begin_memory(void *memory, size_t size);
 /* 0; -ENOEXEC: no ELF file, but it has an identity by stat; -errno. */
 int code_image_read(struct code_image *image, int fd);
 void code_image_describe(struct code_image *image, Elf *elf);

@@ -3,12 +3,14 @@
 #include "names.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 #include "code_file.h"
+#include "demangle.h"
 #include "err.h"
 #include "interned.h"
 #include "kallsyms.h"
@@ -92,18 +94,12 @@ bool names_has_file(const struct names *n, uint32_t file)
 	return file < n->nfiles && n->files[file].code;
 }
 
-/* "/usr/lib/libc.so.6 (deleted)" is "libc.so.6". */
 static const char *module_of(struct names *n, const char *path)
 {
-	static const char gone[] = " (deleted)";
 	const char *base = strrchr(path, '/');
-	size_t len;
 
 	base = base && base[1] ? base + 1 : path;
-	len = strlen(base);
-	if (len > sizeof(gone) - 1 && !strcmp(base + len - (sizeof(gone) - 1), gone))
-		len -= sizeof(gone) - 1;
-	return interned_string(n->interned, base, len);
+	return interned_string(n->interned, base, strlen(base));
 }
 
 static int make_room(struct names *n, uint32_t file)
@@ -138,13 +134,29 @@ static int set_file(struct names *n, uint32_t file, struct code_file *code, cons
 	return 0;
 }
 
+/* Without the mark that the kernel puts behind the path of a file that is gone. */
+static const char *plain_path(const char *path, char to[PATH_MAX])
+{
+	static const char gone[] = " (deleted)";
+	size_t len = strlen(path);
+
+	if (len < sizeof(gone) || len >= PATH_MAX ||
+	    strcmp(path + len - sizeof(gone) + 1, gone) != 0)
+		return path;
+	memcpy(to, path, len);
+	to[len - sizeof(gone) + 1] = '\0';
+	return to;
+}
+
 int names_file(struct names *n, uint32_t file, int fd, const char *path, int root_fd)
 {
 	struct code_file *code;
+	char plain[PATH_MAX];
 	int err;
 
 	if (names_has_file(n, file))
 		return 0;
+	path = plain_path(path, plain);
 	code = code_files_add(&n->code, fd, path, roots_number(&n->code.roots, root_fd), &err);
 	if (code)
 		err = set_file(n, file, code, path);
@@ -174,6 +186,10 @@ static const char *plus(struct names *n, const char *module, uint64_t offset)
 
 static const char *function_name(struct names *n, const char *symbol)
 {
+	char readable[DEMANGLED_MAX];
+
+	if (demangle(symbol, readable))
+		symbol = readable;
 	return interned_string(n->interned, symbol, strlen(symbol));
 }
 
@@ -221,8 +237,7 @@ static void name_in_kernel(struct names *n, uint64_t address, struct naming *to)
 	to->frame.address = address;
 	module = module ? module : "[kernel]";
 	to->frame.module = interned_string(n->interned, module, strlen(module));
-	to->frame.name = symbol ? interned_string(n->interned, symbol, strlen(symbol))
-				: plus(n, module, address);
+	to->frame.name = symbol ? function_name(n, symbol) : plus(n, module, address);
 }
 
 static void name_in_memory(struct names *n, uint64_t frame, struct naming *to)
