@@ -13,6 +13,7 @@
 #include "elf_functions.h"
 #include "err.h"
 #include "names.h" /* NAMES_OPEN_FILES */
+#include "plain_file.h"
 #include "vdso.h"
 
 struct code_file {
@@ -22,7 +23,8 @@ struct code_file {
 	void *memory; /* the vdso's image, size bytes */
 	size_t size;
 	struct elf_functions *functions;
-	bool unreadable; /* was not to be had: do not try again */
+	struct inlined *dwarf;
+	bool unreadable, no_dwarf; /* was not to be had: do not try again */
 	uint64_t used;
 	UT_hash_handle hh;
 };
@@ -36,9 +38,17 @@ static void drop_functions(struct code_files *all, struct code_file *f)
 	f->functions = NULL;
 }
 
+static void drop_dwarf(struct code_files *all, struct code_file *f)
+{
+	all->dwarf -= f->dwarf != NULL;
+	inlined_close(f->dwarf);
+	f->dwarf = NULL;
+}
+
 static void code_file_free(struct code_files *all, struct code_file *f)
 {
 	drop_functions(all, f);
+	drop_dwarf(all, f);
 	if (f->fd >= 0)
 		close(f->fd);
 	free(f->memory);
@@ -134,7 +144,7 @@ bool code_file_address(const struct code_file *f, uint64_t offset, uint64_t *add
 static int reopen(const struct code_files *all, const struct code_file *f)
 {
 	struct code_image now;
-	int fd = code_image_openat(roots_fd(&all->roots, f->root), f->path);
+	int fd = plain_file_open(roots_fd(&all->roots, f->root), f->path);
 
 	if (fd < 0)
 		return -1;
@@ -216,4 +226,50 @@ const char *code_file_function(struct code_files *all, struct code_file *f, uint
 	}
 	f->used = ++all->clock;
 	return f->functions ? elf_functions_find(f->functions, address, &start) : NULL;
+}
+
+/* The file that has debug information: itself, or its debug file. -1: neither has. */
+static int open_dwarf(const struct code_files *all, const struct code_file *f)
+{
+	int fd = f->fd >= 0 ? fcntl(f->fd, F_DUPFD_CLOEXEC, 3) : reopen(all, f), debug = -1;
+	Elf *elf = fd >= 0 ? code_image_begin(fd) : NULL;
+
+	if (elf && code_image_section(elf, ".debug_info")) {
+		elf_end(elf);
+		return fd;
+	}
+	if (elf)
+		debug = debug_file_open(&all->roots, f->root, f->path, &f->image, elf);
+	elf_end(elf);
+	if (fd >= 0)
+		close(fd);
+	return debug;
+}
+
+static void read_dwarf(struct code_files *all, struct code_file *f)
+{
+	int fd = open_dwarf(all, f);
+
+	f->dwarf = fd >= 0 ? inlined_open(fd) : NULL;
+	f->no_dwarf = !f->dwarf;
+	all->dwarf += f->dwarf != NULL;
+	while (all->dwarf > CODE_FILES_DWARF) {
+		struct code_file *oldest = NULL, *other, *next;
+
+		HASH_ITER(hh, all->list, other, next)
+			if (other->dwarf && other != f && (!oldest || other->used < oldest->used))
+				oldest = other;
+		drop_dwarf(all, oldest);
+	}
+}
+
+size_t code_file_inlined(struct code_files *all, struct code_file *f, uint64_t address,
+			 struct inlined_frame frames[INLINED_DEPTH])
+{
+	if (f->memory)
+		return 0;
+	if (!f->dwarf && !f->no_dwarf)
+		read_dwarf(all, f);
+	f->used = ++all->clock;
+	return f->dwarf ? inlined_at(f->dwarf, address, frames) : 0;
 }

@@ -3,40 +3,15 @@
 #include "code_image.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gelf.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "err.h"
 
 #define PAGE 4096ULL
 #define NOTES_MAX (1ULL << 20)
-
-int code_image_openat(int root_fd, const char *path)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	struct stat st;
-	int fd;
-
-	if (root_fd < 0)
-		fd = open(path, (int)how.flags);
-	else
-		fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return -EINVAL;
-	}
-	return fd;
-}
 
 union head {
 	Elf32_Ehdr small;
@@ -63,14 +38,24 @@ static Elf *only_elf(Elf *elf)
 	return NULL;
 }
 
-Elf *code_image_begin(int fd)
+static Elf *begin(int fd, Elf_Cmd how)
 {
 	union head head;
 
 	if (elf_version(EV_CURRENT) == EV_NONE ||
 	    pread(fd, &head, sizeof(head), 0) != sizeof(head) || !counts_are_sane(&head))
 		return NULL;
-	return only_elf(elf_begin(fd, ELF_C_READ, NULL));
+	return only_elf(elf_begin(fd, how, NULL));
+}
+
+Elf *code_image_begin(int fd)
+{
+	return begin(fd, ELF_C_READ);
+}
+
+Elf *code_image_begin_mapped(int fd)
+{
+	return begin(fd, ELF_C_READ_MMAP);
 }
 
 Elf *code_image_begin_memory(void *memory, size_t size)

@@ -12,6 +12,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "plain_file.h"
+
 #define CHECKED_MAX (1LL << 30) /* larger files have a build-id */
 
 struct search {
@@ -51,7 +53,7 @@ static bool belongs(const struct search *s, int fd)
 
 static bool try(struct search *s, const char *path)
 {
-	int fd = code_image_openat(s->root, path);
+	int fd = plain_file_open(s->root, path);
 
 	if (fd < 0)
 		return false;
