@@ -21,12 +21,41 @@ static void flatten(struct jit_regions *r)
 	free(ranges);
 }
 
-/* Takes out regions of which nothing is left. Their names stay behind, up to NAMES_MAX. */
+/* Names of the regions that are left, and no others. */
+static void keep_used_names(struct jit_regions *r)
+{
+	char *names = malloc(r->names_room);
+	size_t used = 0;
+
+	for (size_t i = 0; names && i < r->n; i++) {
+		const char *name = r->names + r->list[i].name;
+		size_t size = strlen(name) + 1;
+
+		memcpy(names + used, name, size);
+		r->list[i].name = (uint32_t)used;
+		used += size;
+	}
+	if (!names)
+		return;
+	free(r->names);
+	r->names = names;
+	r->nnames = used;
+}
+
+/*
+ * Takes out regions of which nothing is left. Not at each addition, as it looks at all: when it
+ * has made little room, what comes soon after is lost.
+ */
 static void take_out_covered(struct jit_regions *r)
 {
-	bool *used = calloc(r->n + 1, sizeof(*used));
+	uint64_t additions = r->generation + r->lost;
 	size_t kept = 0;
+	bool *used;
 
+	if (r->cleared && additions - r->cleared < JIT_REGIONS_MAX / 8)
+		return;
+	r->cleared = additions;
+	used = calloc(r->n + 1, sizeof(*used));
 	flatten(r);
 	for (size_t i = 0; used && i < r->flat.n; i++)
 		if (r->flat.values[i] != RANGE_NONE)
@@ -34,8 +63,10 @@ static void take_out_covered(struct jit_regions *r)
 	for (size_t i = 0; used && !r->stale && i < r->n; i++)
 		if (used[i])
 			r->list[kept++] = r->list[i];
-	if (used && !r->stale)
+	if (used && !r->stale) {
 		r->n = kept;
+		keep_used_names(r);
+	}
 	r->stale = true;
 	free(used);
 }
@@ -48,9 +79,7 @@ static bool make_room(struct jit_regions *r)
 	if (r->n < r->room)
 		return true;
 	if (room > JIT_REGIONS_MAX) {
-		/* every so often only: it looks at all of them */
-		if (!r->lost || !(r->lost & (r->lost - 1)))
-			take_out_covered(r);
+		take_out_covered(r);
 		return r->n < r->room;
 	}
 	list = reallocarray(r->list, room, sizeof(*list));
@@ -61,19 +90,31 @@ static bool make_room(struct jit_regions *r)
 	return true;
 }
 
+static bool make_room_for_name(struct jit_regions *r, size_t size)
+{
+	size_t room = 2 * r->names_room + size + 4096;
+	char *names;
+
+	if (r->nnames + size <= r->names_room)
+		return true;
+	if (room > NAMES_MAX) {
+		take_out_covered(r);
+		return r->nnames + size <= r->names_room;
+	}
+	names = realloc(r->names, room);
+	if (!names)
+		return false;
+	r->names = names;
+	r->names_room = room;
+	return true;
+}
+
 /* False: no room. */
 static bool keep_name(struct jit_regions *r, const char *name, size_t len, uint32_t *at)
 {
+	if (!make_room_for_name(r, len + 1))
+		return false;
 	*at = (uint32_t)r->nnames;
-	if (r->nnames + len + 1 > r->names_room) {
-		size_t room = 2 * r->names_room + len + 4096;
-		char *names = room <= NAMES_MAX ? realloc(r->names, room) : NULL;
-
-		if (!names)
-			return false;
-		r->names = names;
-		r->names_room = room;
-	}
 	memcpy(r->names + *at, name, len);
 	r->names[*at + len] = '\0';
 	r->nnames += len + 1;

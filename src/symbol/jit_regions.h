@@ -28,6 +28,7 @@ struct jit_regions {
 	bool stale;          /* flat is not of what list is now */
 	uint32_t generation; /* changes with each addition */
 	uint64_t lost;
+	uint64_t cleared; /* additions, lost ones too, when covered ones were last taken out */
 };
 
 /* Leaves out, and counts, what does not fit. Those that are covered wholly by later ones go first. */
