@@ -18,7 +18,6 @@
 #define ELF_SECTION_NAMES_MAX (4U << 20) /* bytes of their names */
 #define ELF_NOTES_MAX 65536              /* bytes of one note segment */
 
-#define elf_image_read eh_image_read /* until the owner renames */
 struct elf_image {
 	int fd; /* -1: in memory */
 	const uint8_t *memory;
