@@ -247,19 +247,8 @@ static int tell_hook(struct bpf_program *prog, struct bpf_prog_load_opts *opts, 
 	else
 		opts->attach_btf_id =
 			kernel_btf_function(kind == BPF_TRACE_ITER ? iterator : name + 1);
-	return opts->attach_btf_id ? 0 : -ESRCH;
-}
-
-static int attach_hook(const struct bpf_program *prog, long kind, struct bpf_link **link)
-{
-	*link = bpf_program__attach_trace(prog);
-	return (int)libbpf_get_error(*link);
-}
-
-static int attach_iterator(const struct bpf_program *prog, long kind, struct bpf_link **link)
-{
-	*link = bpf_program__attach_iter(prog, NULL);
-	return (int)libbpf_get_error(*link);
+	/* not earlier: for programs of this type libbpf would read the kernel's BTF */
+	return opts->attach_btf_id ? bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING) : -ESRCH;
 }
 
 static void register_hooks(void)
@@ -277,13 +266,11 @@ static void register_hooks(void)
 
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]) && !done; i++) {
 		LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .cookie = hooks[i].type,
-			    .prog_prepare_load_fn = tell_hook,
-			    .prog_attach_fn = hooks[i].type == BPF_TRACE_ITER ? attach_iterator
-									      : attach_hook);
+			    .prog_prepare_load_fn = tell_hook);
 
 		/* where it fails libbpf's own handler finds the number, only slower */
-		libbpf_register_prog_handler(hooks[i].section, BPF_PROG_TYPE_TRACING, hooks[i].type,
-					     &opts);
+		libbpf_register_prog_handler(hooks[i].section, BPF_PROG_TYPE_RAW_TRACEPOINT,
+					     hooks[i].type, &opts);
 	}
 	done = true;
 }
@@ -311,6 +298,12 @@ static int make(struct image *image, bool hash)
 	elf_end(f.elf);
 	register_hooks();
 	return 0;
+}
+
+struct bpf_link *image_attach(struct bpf_program *prog)
+{
+	return bpf_program__type(prog) == BPF_PROG_TYPE_TRACING ? bpf_program__attach_trace(prog)
+								: bpf_program__attach(prog);
 }
 
 struct bpf_object *image_open(bool hash)

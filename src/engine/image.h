@@ -15,6 +15,8 @@
  * that keys state by task address.
  */
 struct bpf_object *image_open(bool hash);
+/* Attaches a program of it to its hook; what libbpf_get_error() knows. Not for iterators. */
+struct bpf_link *image_attach(struct bpf_program *prog);
 /* Gives back what opening and loading needed; the next one makes it again. */
 void image_release(void);
 

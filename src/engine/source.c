@@ -149,7 +149,7 @@ static int choose_maps(struct bpf_object *obj, const struct source_env *env)
 static int attach_one(struct probe *p, const struct source *src, struct bpf_program *prog,
 		      const char *name, bool must)
 {
-	struct bpf_link *link = bpf_program__attach(prog);
+	struct bpf_link *link = image_attach(prog);
 	int err = libbpf_get_error(link);
 
 	if (err) {
