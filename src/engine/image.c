@@ -234,11 +234,25 @@ static void resolve(struct image *image, const struct elf_file *f)
 
 /* ---- the hooks ---- */
 
+static _Thread_local struct {
+	void (*call)(void *ctx);
+	void *ctx;
+} on_first;
+
+void image_on_first_program(void (*call)(void *ctx), void *ctx)
+{
+	on_first.call = call;
+	on_first.ctx = ctx;
+}
+
 static int tell_hook(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long kind)
 {
 	const char *name = strchr(bpf_program__section_name(prog), '/');
 	char iterator[64];
 
+	if (on_first.call)
+		on_first.call(on_first.ctx);
+	on_first.call = NULL;
 	if (!name)
 		return -EINVAL;
 	snprintf(iterator, sizeof(iterator), "bpf_iter_%s", name + 1);
@@ -277,12 +291,15 @@ static void register_hooks(void)
 
 /* ---- opening ---- */
 
-static int make(struct image *image, bool hash)
+int image_prepare(bool hash)
 {
+	struct image *image = &images[hash];
 	const unsigned char *start = hash ? dwell_hash_bpf_start : dwell_bpf_start;
 	const unsigned char *end = hash ? dwell_hash_bpf_end : dwell_bpf_end;
 	struct elf_file f = { .image = image };
 
+	if (image->data)
+		return 0;
 	image->slice = -1;
 	image->size = (size_t)(end - start);
 	image->data = malloc(image->size);
@@ -313,7 +330,7 @@ struct bpf_object *image_open(bool hash)
 	struct bpf_object *obj;
 	struct bpf_program *prog;
 	char path[64];
-	int err = image->data ? 0 : make(image, hash);
+	int err = image_prepare(hash);
 
 	if (err) {
 		errno = -err;
