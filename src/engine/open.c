@@ -110,6 +110,8 @@ static bool map_wanted(const char *name, void *ctx)
 	const struct session *s = ctx;
 	const struct probe_class *owner = owner_of(name);
 
+	if (!strcmp(name, "seed_pids")) /* a megabyte */
+		return s->attach;
 	return !owner ||
 	       (session_wants(s, owner->name) && (!s->alone || is_used_by(s->alone, owner)));
 }
