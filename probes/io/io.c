@@ -202,27 +202,27 @@ static void fill_absent(struct probe *p, struct report *r)
 	size_t n = sizeof(needs) / sizeof(needs[0]);
 
 	io->absent = report_alloc(r, (n + 4) * sizeof(*io->absent));
-	io->absent[io->nabsent++] = (struct io_absent){
+	io->absent[io->nabsent++] = (struct absent){
 		"io_submit",
 		"reads and writes by Linux AIO are not in calls, kinds and files; what "
 		"they did to disks is"
 	};
 	io->absent[io->nabsent++] =
-		(struct io_absent){ "files of io_uring",
-				    "what io_uring moved is in calls and kinds, in no file's row" };
+		(struct absent){ "files of io_uring",
+				 "what io_uring moved is in calls and kinds, in no file's row" };
 	for (size_t i = 0; i < n; i++)
 		if (!probe_attached(p, needs[i].prog))
 			io->absent[io->nabsent++] =
-				(struct io_absent){ needs[i].metric, needs[i].reason };
+				(struct absent){ needs[i].metric, needs[i].reason };
 	if (!d->has_faults)
-		io->absent[io->nabsent++] = (struct io_absent){
+		io->absent[io->nabsent++] = (struct absent){
 			"cache.faults", "no tracepoints mm_filemap_fault and mm_filemap_map_pages, "
 					"and the functions cannot be hooked"
 		};
 	if (!p->session->options->io_latency && !p->session->options->syscall_latency)
 		io->absent[io->nabsent++] =
-			(struct io_absent){ "times of calls but fsync and fdatasync",
-					    "--io-latency gives them" };
+			(struct absent){ "times of calls but fsync and fdatasync",
+					 "--io-latency gives them" };
 }
 
 /* Only the last report shows processes: figures of each at every tick would be for nobody. */
