@@ -85,6 +85,8 @@ struct stacks_found {
 	__u64 start, end, offset, flags;
 	__u64 file; /* address of its struct file; 0: none */
 	__u32 vdso, builder;
+	__u32 pid; /* whose it is; 0: the current target's */
+	__u32 pad;
 };
 
 /* A number to the verifier, as which it can be passed on. */
@@ -125,14 +127,21 @@ static __always_inline __u64 inode_changed(struct inode *inode)
 	       BPF_CORE_READ(spec, i_mtime.tv_nsec);
 }
 
-/* Tells user space of a file; again later when the ring is full. */
-static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 start, __u64 end,
-				const struct stacks_file_key *key)
+/* 0: not a target. */
+static __always_inline __u32 current_pid(void)
 {
 	struct target *t = target_current();
+
+	return t ? t->pid : 0;
+}
+
+/* Tells user space of a file that `pid` maps; again later when the ring is full. */
+static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 start, __u64 end,
+				__u32 pid)
+{
 	struct stacks_file_event *e;
 
-	if (!t || __sync_lock_test_and_set(&entry->told, 1))
+	if (!pid || __sync_lock_test_and_set(&entry->told, 1))
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
@@ -140,11 +149,13 @@ static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 sta
 		entry->told = 0;
 		return 0;
 	}
-	e->head = (struct event_head){ .kind = EVENT_STACKS_FILE, .who = *t };
+	__builtin_memset(e, 0, sizeof(*e));
+	e->head.kind = EVENT_STACKS_FILE;
+	e->head.who.pid = pid;
 	e->start = start;
 	e->end = end;
-	e->inode = key ? key->inode : 0;
-	e->dev = key ? key->dev : 0;
+	e->inode = entry->inode;
+	e->dev = entry->dev;
 	e->file = file;
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP); /* the process may end soon */
 	return 0;
@@ -153,10 +164,14 @@ static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 sta
 static __always_inline __u32 file_new(const struct stacks_file_key *key)
 {
 	__u32 file = counter_add(COUNTER_NEXT_STACKS_FILE) + FRAME_FILE_VDSO + 1, *known;
+	struct stacks_file *entry = bpf_map_lookup_elem(&stacks_files, &file);
 
-	if (!bpf_map_lookup_elem(&stacks_files, &file) ||
-	    (bpf_map_update_elem(&stacks_file_ids, key, &file, BPF_NOEXIST) &&
-	     !bpf_map_lookup_elem(&stacks_file_ids, key))) {
+	if (entry) {
+		entry->inode = key->inode;
+		entry->dev = key->dev;
+	}
+	if (!entry || (bpf_map_update_elem(&stacks_file_ids, key, &file, BPF_NOEXIST) &&
+		       !bpf_map_lookup_elem(&stacks_file_ids, key))) {
 		counter_add(COUNTER_LOST_STACKS_FILE);
 		return 0;
 	}
@@ -184,7 +199,7 @@ __noinline int stacks_file_number(const struct stacks_found *f)
 	number = known ? *known : file_new(&key);
 	entry = number ? bpf_map_lookup_elem(&stacks_files, &number) : NULL;
 	if (entry && !entry->told)
-		file_tell(entry, number, f->start, f->end, &key);
+		file_tell(entry, number, f->start, f->end, f->pid ? f->pid : current_pid());
 	return number;
 }
 
@@ -555,6 +570,7 @@ int stacks_vmas(struct bpf_iter__task_vma *ctx)
 	if (!maps)
 		return 0;
 	maps->mm = mm_of(task);
+	f.pid = t->pid;
 	stacks_take(maps, &f);
 	return 0;
 }
