@@ -101,7 +101,7 @@ static int memory_configure(struct probe *p, struct bpf_object *obj)
 	struct bpf_map *lives = bpf_object__find_map_by_name(obj, "memory_lives");
 	int err = set_constants(obj);
 
-	if (kernel_btf_has_tracepoint("count_memcg_events"))
+	if (kernel_btf_tracepoint("count_memcg_events"))
 		leave_out(obj, swap_in + 1);
 	if (!has_swap())
 		leave_out(obj, swap_in);
