@@ -111,10 +111,29 @@ static __always_inline void found_fill(struct stacks_found *f, struct vm_area_st
 	f->vdso = !f->file && mm_vdso(mm) == f->start;
 }
 
+/* struct inode: when it was last written to, in three layouts */
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+} SLICE;
+
+struct inode___spec { /* until 6.6 */
+	struct timespec64 i_mtime;
+} SLICE;
+
+struct inode___dunder { /* 6.7, 12cd44023651 */
+	struct timespec64 __i_mtime;
+} SLICE;
+
+struct inode___sec { /* 6.11, 3aa63a569c64 */
+	s64 i_mtime_sec;
+	u32 i_mtime_nsec;
+} SLICE;
+
 static __always_inline __u64 inode_changed(struct inode *inode)
 {
-	struct inode___sec *sec = (void *)inode;       /* 6.11, 3aa63a569c64 */
-	struct inode___dunder *dunder = (void *)inode; /* 6.7, 12cd44023651 */
+	struct inode___sec *sec = (void *)inode;
+	struct inode___dunder *dunder = (void *)inode;
 	struct inode___spec *spec = (void *)inode;
 
 	if (bpf_core_field_exists(sec->i_mtime_sec))
