@@ -356,7 +356,9 @@ static __always_inline __u32 maps_after(const struct stacks_maps *maps, __u64 st
 #pragma unroll
 	for (__u32 step = STACKS_MAPPINGS; step; step >>= 1) {
 		next = at + step;
-		i = (next - 1) & (STACKS_MAPPINGS - 1);
+		i = next - 1;
+		barrier_var(i); /* the mask stays: 6.1 knows no other bound */
+		i &= STACKS_MAPPINGS - 1;
 		at += step & -(not_below(n, next) & not_below(start, maps->list[i].end));
 	}
 	return at;

@@ -160,7 +160,9 @@ static __always_inline void row_find(const struct stacks_file *f, __u64 at, stru
 #pragma unroll
 	for (__u32 step = UNWIND_PAGE; step; step >>= 1) {
 		next = found + step;
-		i = (low + next - 1) & (STACKS_BLOCK - 1);
+		i = low + next - 1;
+		barrier_var(i);
+		i &= STACKS_BLOCK - 1;
 		found += step & -(not_below(n, next) & not_below(at, b->rows[i].pc));
 	}
 	if (found)
