@@ -46,9 +46,11 @@ enum stacks_file_flag {
 /* Element of the mmapped array stacks_files, by file number. */
 struct stacks_file {
 	__u32 flags;
-	__u32 told;         /* EVENT_STACKS_FILE has gone out; kernel side */
+	__u32 told; /* EVENT_STACKS_FILE has gone out; kernel side, as the next two */
+	__u64 inode;
+	__u32 dev;
 	__u32 page, npages; /* in stacks_pages, one for each UNWIND_PAGE from its base on */
-	__u32 nsegments, pad;
+	__u32 nsegments;
 	struct {
 		__u64 offset, size;
 		__u64 at; /* of its first byte, from the table's base on */
@@ -72,6 +74,23 @@ struct stacks_regs {
 	__u32 end;   /* enum stack_end, when the walk has ended */
 	__u16 exact; /* pc is no return address: the leaf, or interrupted by a signal */
 	__u16 guess; /* pc was found without a table */
+};
+
+#define STACKS_COPY_PAGE 4096
+#define STACKS_COPY_BYTES (4 * STACKS_COPY_PAGE)
+
+/*
+ * EVENT_STACKS_COPY: a stack that came to a file whose table is not made yet, for user space to
+ * walk when it is. Rows know it by the hash.
+ */
+struct stacks_copy {
+	struct event_head head;
+	__u64 hash;
+	__u64 pc, sp, bp, di;
+	__u32 n;     /* mappings */
+	__u32 bytes; /* of the stack, from sp on */
+	struct stacks_mapping list[STACKS_MAPPINGS];
+	__u8 stack[STACKS_COPY_BYTES];
 };
 
 /* What stacks_vmas writes of dwell's own mappings. */
