@@ -148,8 +148,10 @@ __noinline int stacks_leave_slow(struct ledger_thread *l, __u32 inside)
 	return 0;
 }
 
-static __always_inline void stacks_leave(struct ledger_thread *l, struct task_struct *task)
+static __always_inline void stacks_leave(struct ledger_thread *l, struct task_struct *task,
+					 bool runnable, __u64 now)
 {
+	struct stack_account *s = &l->stack;
 	struct pt_regs *regs;
 	bool inside;
 
@@ -158,11 +160,17 @@ static __always_inline void stacks_leave(struct ledger_thread *l, struct task_st
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	inside = in_call(regs);
 #ifndef TASK_HASH
-	if (inside && !stacks_is_due(&l->stack)) {
-		stands_here(&l->stack, regs);
+	if (inside && !stacks_is_due(s)) {
+		stands_here(s, regs);
+		return;
+	}
+	if (!inside && runnable && !stacks_is_due(s) && !stacks_wants_preempted(s, now)) {
+		s->user_from = USER_SKIPPED;
 		return;
 	}
 #endif
+	if (!inside && runnable)
+		s->read_ns = now;
 	stacks_leave_slow(l, inside);
 }
 
@@ -176,7 +184,7 @@ static __always_inline void stacks_arrive(struct ledger_thread *l, struct task_s
 #ifndef TASK_HASH
 	s->kernel = stacks_kernel_of(task, STACKS_SWITCH);
 #endif
-	if (s->user_from == USER_UNKNOWN)
+	if (s->user_from < USER_TAKEN)
 		s->user = stacks_tell(STACKS_SWITCH, 0, STACK_NOT_TAKEN, 0);
 	if (s->user_from < USER_AT_RETURN)
 		stacks_emit(l, s->user, STACKS_SWITCH);
