@@ -83,6 +83,7 @@ __noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 	s->ns[0] = s->ns[1] = 0;
 	s->count[0] = s->count[1] = 0;
 	s->waker = s->waker_kernel = 0;
+	s->kernel = 0; /* or it would stand for a stay whose end no event tells */
 	return 0;
 }
 
