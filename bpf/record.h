@@ -53,6 +53,7 @@ enum event_kind {
 	EVENT_LEDGER_FINAL,   /* struct ledger_packed: the last switch away */
 	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
 	EVENT_MEMORY_OOM,     /* struct memory_oom */
+	EVENT_MEMORY_CHANGE,  /* --alloc: struct memory_change */
 };
 
 struct event_head {
@@ -143,6 +144,10 @@ enum counter {
 	COUNTER_OTHER_LOCK,        /* a lock without a row: its calls stand in the row `other` */
 	COUNTER_OTHER_SITE,        /* a stack without a row: its waits stand in the row `other` */
 	COUNTER_LOST_PAIR,         /* --lock-order: two locks whose order was not kept */
+	COUNTER_OTHER_HEAP,        /* --alloc: a process without a row: in `other` */
+	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
+	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
+	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
 	COUNTER_MAX = 64
 };
 

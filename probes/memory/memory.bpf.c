@@ -9,5 +9,7 @@
  *        address space's counters one lookup, the CPUs' parts, an atomic exchange and an add.
  * Keeps: memory_slots, memory_mms (address space -> pages), memory_tree; see memory.h.
  */
+#include "alloc.bpf.h"
+#include "changes.bpf.h"
 #include "events.bpf.h"
 #include "kmem.bpf.h"

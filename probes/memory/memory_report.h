@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alloc_report.h"
 #include "memory.h"
 #include "pmu.h"
 #include "pss.h"
@@ -75,6 +76,7 @@ struct memory_report {
 	size_t nsites;
 	struct memory_order_row *orders; /* that occurred */
 	size_t norders;
+	struct alloc_report alloc;
 	struct memory_absent absent[MEMORY_ABSENT];
 	size_t nabsent;
 };

@@ -74,6 +74,10 @@ static const __u8 call_roles[512] SEC(".rodata.roles") = {
 	[CALL_SLOT(LOCKS_NR_FUTEX_REQUEUE)] = ROLE_LOCKS,
 	[CALL_SLOT(__NR_semop)] = ROLE_LOCKS,
 	[CALL_SLOT(__NR_semtimedop)] = ROLE_LOCKS,
+	[CALL_SLOT(__NR_mmap)] = ROLE_MEMORY,
+	[CALL_SLOT(__NR_munmap)] = ROLE_MEMORY,
+	[CALL_SLOT(__NR_mremap)] = ROLE_MEMORY,
+	[CALL_SLOT(__NR_brk)] = ROLE_MEMORY,
 };
 
 static __always_inline __u32 call_role(__u32 slot)
@@ -83,6 +87,7 @@ static __always_inline __u32 call_role(__u32 slot)
 
 #include "../io/calls.bpf.h"
 #include "../locks/calls.bpf.h"
+#include "../memory/changes.bpf.h"
 #include "../network/calls.bpf.h"
 
 static __always_inline int call_tell(const struct call_done *call, __u32 roles)
@@ -93,6 +98,8 @@ static __always_inline int call_tell(const struct call_done *call, __u32 roles)
 		network_call(call);
 	if (roles & ROLE_LOCKS)
 		locks_call(call);
+	if (roles & ROLE_MEMORY)
+		memory_call(call);
 	return 0;
 }
 

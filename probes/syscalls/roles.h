@@ -13,6 +13,7 @@ enum call_role {
 	ROLE_IO = 1,
 	ROLE_NETWORK = 2,
 	ROLE_LOCKS = 4,
+	ROLE_MEMORY = 8, /* --alloc */
 };
 
 #endif

@@ -43,6 +43,10 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_MM, "address_spaces_lost",
 	  "table memory_mms full: resident memory and its peak lack an address space" },
 	{ COUNTER_LOST_OOM, "oom_kills_not_told", "ring full: an OOM kill is counted, not listed" },
+	{ COUNTER_LOST_BLOCK, "blocks_lost",
+	  "--alloc: table memory_blocks full: whether a block was freed is not known" },
+	{ COUNTER_LOST_CHANGE, "mappings_not_told",
+	  "--alloc: ring full: a mapping, or its end, is not counted" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
 };
 
@@ -78,6 +82,10 @@ static const struct loss folds[] = {
 	  "table memory_sites full: allocations stand in the row other" },
 	{ COUNTER_OTHER_LIVE, "kmem_frees_unknown",
 	  "table memory_lives full: an allocation is counted, but not when it is freed" },
+	{ COUNTER_OTHER_HEAP, "heaps_in_other",
+	  "--alloc: table memory_heaps full: calls of a process stand in the tree only" },
+	{ COUNTER_OTHER_CALLER, "callers_in_other",
+	  "--alloc: table memory_callers full: allocations stand in the row other" },
 	{ COUNTER_STALE, "stale_entries",
 	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
 	  "and not used" },

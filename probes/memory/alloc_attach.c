@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * --alloc: uprobes on the malloc family, in each file that a target maps and that has a
+ * malloc: the system's C libraries and the command's own file at the start, others as the
+ * kernel side tells of them. operator new and delete are hooked only where they do not come
+ * through malloc: in allocators.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "alloc_user.h"
+#include "elf_symbols.h"
+#include "err.h"
+
+#define FREE (-1)
+
+static const struct hook {
+	const char *name;
+	int function;  /* enum alloc_function, or FREE */
+	bool operator; /* of C++ */
+} hooks[] = {
+	{ "malloc", ALLOC_MALLOC, false },
+	{ "calloc", ALLOC_CALLOC, false },
+	{ "realloc", ALLOC_REALLOC, false },
+	{ "reallocarray", ALLOC_REALLOCARRAY, false },
+	{ "aligned_alloc", ALLOC_ALIGNED_ALLOC, false },
+	{ "posix_memalign", ALLOC_POSIX_MEMALIGN, false },
+	{ "memalign", ALLOC_MEMALIGN, false },
+	{ "valloc", ALLOC_VALLOC, false },
+	{ "pvalloc", ALLOC_PVALLOC, false },
+	{ "free", FREE, false },
+	{ "cfree", FREE, false },
+	{ "free_sized", FREE, false },
+	{ "free_aligned_sized", FREE, false },
+	{ "_Znwm", ALLOC_NEW, true },
+	{ "_Znam", ALLOC_NEW, true },
+	{ "_ZnwmRKSt9nothrow_t", ALLOC_NEW, true },
+	{ "_ZnamRKSt9nothrow_t", ALLOC_NEW, true },
+	{ "_ZnwmSt11align_val_t", ALLOC_NEW, true },
+	{ "_ZnamSt11align_val_t", ALLOC_NEW, true },
+	{ "_ZnwmSt11align_val_tRKSt9nothrow_t", ALLOC_NEW, true },
+	{ "_ZnamSt11align_val_tRKSt9nothrow_t", ALLOC_NEW, true },
+	{ "_ZdlPv", FREE, true },
+	{ "_ZdaPv", FREE, true },
+	{ "_ZdlPvm", FREE, true },
+	{ "_ZdaPvm", FREE, true },
+	{ "_ZdlPvRKSt9nothrow_t", FREE, true },
+	{ "_ZdaPvRKSt9nothrow_t", FREE, true },
+	{ "_ZdlPvSt11align_val_t", FREE, true },
+	{ "_ZdaPvSt11align_val_t", FREE, true },
+	{ "_ZdlPvmSt11align_val_t", FREE, true },
+	{ "_ZdaPvmSt11align_val_t", FREE, true },
+	{ "_ZdlPvSt11align_val_tRKSt9nothrow_t", FREE, true },
+	{ "_ZdaPvSt11align_val_tRKSt9nothrow_t", FREE, true },
+};
+
+#define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+
+/* Functions that only an allocator has: its operator new does not call malloc. */
+static const char *const marks[] = { "mallctl", "tc_malloc", "mi_malloc", "scalable_malloc" };
+
+static const char *const libraries[] = {
+	"/lib/x86_64-linux-gnu/libc.so.6",
+	"/lib64/libc.so.6",
+	"/usr/lib/libc.so.6",
+	"/lib/ld-musl-x86_64.so.1",
+};
+
+struct found {
+	uint64_t address[HOOKS]; /* 0: the file has none */
+	bool allocator;
+};
+
+static bool take_symbol(void *ctx, const struct elf_symbol *symbol)
+{
+	struct found *found = ctx;
+
+	if (symbol->kind != ELF_FUNCTION || !strchr("mcrapvf_ts", symbol->name[0]))
+		return true;
+	for (size_t i = 0; i < HOOKS; i++)
+		if (!found->address[i] && !strcmp(symbol->name, hooks[i].name))
+			found->address[i] = symbol->value;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		found->allocator |= !strcmp(symbol->name, marks[i]);
+	return true;
+}
+
+/* Several names may stand for one function: it is hooked once, by the first. */
+static bool is_alias(const struct found *found, size_t hook)
+{
+	for (size_t i = 0; i < hook; i++)
+		if (found->address[i] == found->address[hook])
+			return true;
+	return false;
+}
+
+static int add_link(struct probe *p, struct alloc *a, const char *program, const char *path,
+		    uint64_t offset, const struct hook *hook)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = !strcmp(program, "memory_alloc_return"),
+		    .bpf_cookie = hook->function == FREE ? 0 : (uint64_t)hook->function);
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, program);
+	struct bpf_link *link =
+		prog ? bpf_program__attach_uprobe_opts(prog, -1, path, offset, &opts) : NULL;
+
+	if (!link)
+		return err_set(-errno, "--alloc: cannot probe %s in '%s'", hook->name, path);
+	a->links = reallocarray(a->links, a->nlinks + 1, sizeof(*a->links));
+	if (!a->links)
+		abort();
+	a->links[a->nlinks++] = link;
+	return 0;
+}
+
+static int hook_function(struct probe *p, struct alloc *a, const char *path, uint64_t offset,
+			 const struct hook *hook)
+{
+	int err;
+
+	if (hook->function == FREE)
+		return add_link(p, a, "memory_alloc_free", path, offset, hook);
+	/* the return first: a call that has begun before is then left alone by it */
+	err = add_link(p, a, "memory_alloc_return", path, offset, hook);
+	return err ? err : add_link(p, a, "memory_alloc_enter", path, offset, hook);
+}
+
+static int hook_file(struct probe *p, struct alloc *a, struct alloc_file *file, const char *path,
+		     const struct elf_symbols *elf)
+{
+	struct found found = { .allocator = false };
+	int err = 0;
+
+	elf_symbols_each(elf, take_symbol, &found);
+	if (!found.address[ALLOC_MALLOC])
+		return 0;
+	for (size_t i = 0; i < HOOKS && !err; i++) {
+		uint64_t offset;
+
+		if (!found.address[i] || (hooks[i].operator&& !found.allocator) ||
+		    is_alias(&found, i) || !elf_symbols_offset(elf, found.address[i], &offset))
+			continue;
+		err = hook_function(p, a, path, offset, &hooks[i]);
+		file->functions += !err;
+	}
+	return err;
+}
+
+/* So that the kernel side need not tell of it. */
+static void make_known(struct probe *p, const struct stat *st)
+{
+	struct memory_file key = {
+		.inode = st->st_ino,
+		.dev = (uint32_t)major(st->st_dev) << 20 | (uint32_t)minor(st->st_dev),
+	};
+	uint32_t one = 1;
+
+	bpf_map_update_elem(probe_map_fd(p, "memory_files"), &key, &one, BPF_ANY);
+}
+
+/* Looks at a file the first time; `path` is how we reach it, `shown` how it is called. */
+static int add_file(struct probe *p, struct alloc *a, const char *path, const char *shown,
+		    struct alloc_file **added)
+{
+	struct alloc_file *file;
+	struct elf_symbols *elf;
+	struct stat st;
+	int err;
+
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	for (size_t i = 0; i < a->nfiles; i++)
+		if (a->files[i].inode == st.st_ino && a->files[i].dev == st.st_dev)
+			return 0;
+	make_known(p, &st);
+	elf = elf_symbols_open(path, st.st_ino);
+	if (!elf)
+		return 0;
+	if (a->nfiles == ALLOC_FILES) {
+		elf_symbols_close(elf);
+		return err_set(-ENOSPC, "--alloc: more than %d files with an allocator",
+			       ALLOC_FILES);
+	}
+	file = &a->files[a->nfiles];
+	*file = (struct alloc_file){ .inode = st.st_ino, .dev = st.st_dev };
+	err = hook_file(p, a, file, path, elf);
+	elf_symbols_close(elf);
+	if (!file->functions)
+		return err;
+	file->path = strdup(shown);
+	if (!file->path)
+		abort();
+	a->nfiles++;
+	if (added)
+		*added = file;
+	return err;
+}
+
+/* The command as execvp() will find it. */
+static int add_command(struct probe *p, struct alloc *a, const char *command)
+{
+	const char *at = getenv("PATH");
+	char path[4096];
+
+	if (strchr(command, '/'))
+		return add_file(p, a, command, command, NULL);
+	while (at && *at) {
+		size_t len = strcspn(at, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", (int)len, at, command);
+		if (!access(path, X_OK))
+			return add_file(p, a, path, path, NULL);
+		at += len + (at[len] == ':');
+	}
+	return 0;
+}
+
+int alloc_attach_start(struct probe *p, struct alloc *a)
+{
+	const struct options *o = p->session->options;
+	int err = 0;
+
+	if (o->command == COMMAND_RUN && o->argv && o->argv[0])
+		err = add_command(p, a, o->argv[0]);
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]) && !err; i++)
+		err = add_file(p, a, libraries[i], libraries[i], NULL);
+	return err;
+}
+
+/* ---- files that come later ---- */
+
+static void add_late(struct probe *p, struct alloc *a, const char *path, const char *shown,
+		     uint64_t since_ns)
+{
+	struct alloc_file *file = NULL;
+	uint64_t now;
+
+	if (add_file(p, a, path, shown, &file))
+		session_note(p->session, "%s", err_text());
+	now = session_clock();
+	if (file && now > since_ns)
+		file->late_ns = now - since_ns;
+}
+
+/* The mapping around `address`; 0: the program's own file, and its dynamic linker. */
+static void add_mapped(struct probe *p, struct alloc *a, pid_t pid, uint64_t address,
+		       uint64_t since_ns)
+{
+	char name[64], line[4500], path[4096], inside[4200], mode[8];
+	unsigned long long start, end;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
+	f = fopen(name, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx-%llx %7s %*s %*s %*s %4095[^\n]", &start, &end, mode,
+			   path) != 4 ||
+		    mode[2] != 'x' || path[0] != '/')
+			continue;
+		if (address && (address < start || address >= end))
+			continue;
+		/* by the mapping itself, as the file may have lost its name */
+		snprintf(inside, sizeof(inside), "/proc/%d/map_files/%llx-%llx", pid, start, end);
+		if (access(inside, R_OK))
+			snprintf(inside, sizeof(inside), "/proc/%d/root%s", pid, path);
+		add_late(p, a, inside, path, since_ns);
+	}
+	if (f)
+		fclose(f);
+}
+
+void alloc_attach_code(struct probe *p, struct alloc *a, const struct memory_change *e)
+{
+	struct memory_file key = { .inode = e->inode, .dev = e->dev };
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/%u/exe", e->head.who.pid);
+	if (!e->head.who.pid || access(name, F_OK)) {
+		/* it has ended: when the file is seen again we have to be told again */
+		bpf_map_delete_elem(probe_map_fd(p, "memory_files"), &key);
+		return;
+	}
+	add_mapped(p, a, (pid_t)e->head.who.pid, e->start, e->from);
+}
+
+void alloc_attach_free(struct alloc *a)
+{
+	for (size_t i = 0; i < a->nlinks; i++)
+		bpf_link__destroy(a->links[i]);
+	free(a->links);
+	for (size_t i = 0; i < a->nfiles; i++)
+		free(a->files[i].path);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * --alloc: anonymous mappings and the program break, from the calls as they return
+ * (probes/syscalls/roles.h), and the end of all memory at exec and exit. They are told one by
+ * one: a mapping may be cut in pieces, which user space keeps. Of two threads that unmap
+ * and map the same place at once the order may be told wrongly.
+ */
+#ifndef DWELL_MEMORY_CHANGES_BPF_H
+#define DWELL_MEMORY_CHANGES_BPF_H
+
+#include "alloc.bpf.h"
+
+/* asm-generic/mman.h, linux/mman.h */
+#define PROT_EXEC 4
+#define MAP_FIXED 0x10
+#define MAP_ANONYMOUS 0x20
+#define MREMAP_DONTUNMAP 4
+
+/* Files of which user space has been told. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct memory_file);
+	__type(value, __u32);
+} memory_files SEC(".maps");
+
+static __always_inline __u64 page_up(__u64 bytes)
+{
+	return (bytes + (1UL << PAGE_SHIFT) - 1) >> PAGE_SHIFT << PAGE_SHIFT;
+}
+
+static __always_inline struct memory_change *change_new(const struct target *t, __u32 kind)
+{
+	struct memory_change *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		counter_add(COUNTER_LOST_CHANGE);
+		return NULL;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	e->head = (struct event_head){ .kind = EVENT_MEMORY_CHANGE, .who = *t };
+	e->kind = kind;
+	return e;
+}
+
+/* Who makes the call, and whether it is the allocator: the caller of malloc or free then. */
+static __always_inline void change_caller(struct memory_change *e, const struct target *t)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct memory_thread *thread = thread_of(task, t);
+	struct memory_caller_key key = { .stack = regs->ip, .proc_id = t->proc_id };
+	struct memory_heap *heap = heap_of(t->proc_id);
+
+	e->allocator = 1;
+	if (thread && in_call(thread, regs->sp))
+		key.stack = thread->caller;
+	else if (thread && in_free(thread, regs->sp))
+		key.stack = thread->free_return;
+	else
+		e->allocator = 0;
+	key.image = e->image = heap ? heap->image : 0;
+	caller_of(&key, key.stack);
+	e->stack = key.stack;
+}
+
+static __noinline int change_tell(__u64 start, __u64 end, __u64 from, __u64 from_end, __u32 kind)
+{
+	struct target *t = target_current();
+	struct memory_change *e = t ? change_new(t, kind) : NULL;
+
+	if (!e)
+		return 0;
+	e->start = start;
+	e->end = end;
+	e->from = from;
+	e->from_end = from_end;
+	change_caller(e, t);
+	event_submit(e);
+	return 0;
+}
+
+/* A file with code, the first time that a target has it: it may bring an allocator along. */
+static __noinline int code_tell(struct file *file, __u64 address)
+{
+	struct inode *inode = KREAD(file, f_inode);
+	struct super_block *sb = KREAD(inode, i_sb);
+	struct memory_file key = { .inode = KREAD(inode, i_ino), .dev = KREAD(sb, s_dev) };
+	struct target *t = target_current();
+	struct memory_change *e;
+	__u32 one = 1;
+
+	if (!t || bpf_map_lookup_elem(&memory_files, &key))
+		return 0;
+	bpf_map_update_elem(&memory_files, &key, &one, BPF_ANY); /* full: told again */
+	e = change_new(t, CHANGE_CODE);
+	if (!e)
+		return 0;
+	e->start = address;
+	e->inode = key.inode;
+	e->dev = key.dev;
+	e->from = bpf_ktime_get_ns();
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+static __noinline int code_mapped(__u64 address)
+{
+	struct mark_search found = { .address = address };
+
+	if (!bpf_find_vma(bpf_get_current_task_btf(), address, mark_take_vma, &found, 0) &&
+	    found.file)
+		code_tell(found.file, address);
+	return 0;
+}
+
+static __noinline int memory_brk(const struct call_done *call)
+{
+	struct memory_heap *heap = heap_of(call->who.proc_id);
+	__u64 was, now = call->ret;
+
+	if (!heap)
+		return 0;
+	was = heap->brk;
+	heap->brk = now;
+	if (was && now > was)
+		change_tell(was, now, 0, 0, CHANGE_GROW);
+	if (was && now < was)
+		change_tell(now, was, 0, 0, CHANGE_SHRINK);
+	return 0;
+}
+
+static __noinline int memory_mmap(const struct call_done *call)
+{
+	__u64 start = call->ret, end = start + page_up(call->arg[1]);
+	__u32 flags = call->arg[3];
+
+	if (flags & MAP_ANONYMOUS)
+		return change_tell(start, end, 0, 0, CHANGE_MAP);
+	if (flags & MAP_FIXED)
+		change_tell(start, end, 0, 0, CHANGE_UNMAP);
+	if (call->arg[2] & PROT_EXEC)
+		code_mapped(start);
+	return 0;
+}
+
+static __noinline int memory_mremap(const struct call_done *call)
+{
+	__u64 from = call->arg[0], from_end = from + page_up(call->arg[1]);
+
+	if (call->arg[3] & MREMAP_DONTUNMAP)
+		from_end = from;
+	return change_tell(call->ret, call->ret + page_up(call->arg[2]), from, from_end,
+			   CHANGE_MOVE);
+}
+
+static __noinline int memory_call(const struct call_done *call)
+{
+	if ((__u64)call->ret >= (__u64)-ERRNO_MAX)
+		return 0;
+	switch (call->nr) {
+	case __NR_mmap:
+		return memory_mmap(call);
+	case __NR_munmap:
+		return change_tell(call->arg[0], call->arg[0] + page_up(call->arg[1]), 0, 0,
+				   CHANGE_UNMAP);
+	case __NR_mremap:
+		return memory_mremap(call);
+	case __NR_brk:
+		return memory_brk(call);
+	}
+	return 0;
+}
+
+/* ---- the end of an image, and of the process ---- */
+
+/* What lives of a process lives no more. */
+static __always_inline __u64 heap_live(const struct memory_heap *heap, __u64 *bytes)
+{
+	*bytes = heap->bytes - heap->freed_bytes - heap->unknown_bytes - heap->cleared_bytes;
+	return heap->allocs - heap->frees - heap->unknown - heap->cleared;
+}
+
+static __always_inline void tree_drop(__u64 count, __u64 bytes)
+{
+	struct memory_heap_tree *tree = heap_tree();
+
+	if (!tree)
+		return;
+	tree_live(tree, -(__s64)bytes);
+	slot_add(&tree->stale, count);
+}
+
+static __always_inline void end_tell(const struct target *t, __u32 kind)
+{
+	struct memory_change *e = change_new(t, kind);
+
+	if (e)
+		event_submit(e);
+}
+
+SEC_TP("sched_process_exec")
+int BPF_PROG(memory_alloc_exec, struct task_struct *unused, int old_pid, struct linux_binprm *bprm)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct target *t = target_of(task);
+	struct memory_heap *heap;
+	__u64 count, bytes;
+	__u32 proc_id;
+
+	if (!t)
+		return 0;
+	proc_id = t->proc_id;
+	heap = bpf_map_lookup_elem(&memory_heaps, &proc_id);
+	if (heap) {
+		count = heap_live(heap, &bytes);
+		tree_drop(count, bytes);
+		slot_add(&heap->cleared, count);
+		slot_add(&heap->cleared_bytes, bytes);
+		heap->brk = BPF_CORE_READ(task, mm, brk);
+		heap->image++;
+		end_tell(t, CHANGE_CLEAR);
+	}
+	code_tell(BPF_CORE_READ(bprm, file), 0);
+	return 0;
+}
+
+SEC_TP("sched_process_exit")
+int BPF_PROG(memory_alloc_exit)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct target *t = target_of(task);
+	struct memory_heap *heap;
+	__u64 count, bytes;
+	__u32 proc_id;
+
+	if (!t || BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	proc_id = t->proc_id;
+	heap = bpf_map_lookup_elem(&memory_heaps, &proc_id);
+	if (!heap || __sync_lock_test_and_set(&heap->ended, 1))
+		return 0;
+	count = heap_live(heap, &bytes);
+	tree_drop(count, bytes);
+	end_tell(t, CHANGE_END);
+	return 0;
+}
+
+#endif
