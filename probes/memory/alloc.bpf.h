@@ -23,7 +23,7 @@ struct memory_thread {
 	__u64 caller;      /* return address */
 	__u64 old_address; /* realloc: the block that it was given; 0: none is known */
 	struct memory_block old;
-	__u64 free_sp, free_return;
+	__u64 free_sp, free_return, freed;
 	__u32 thread_id;
 	__u32 function;
 	__u32 weight;
@@ -479,6 +479,7 @@ int memory_alloc_free(void *ctx)
 	struct target *t = target_of(task);
 	struct memory_block_key key = {};
 	struct memory_thread *thread;
+	__u64 sp = REGISTER(regs, sp);
 	struct memory_block block;
 	struct memory_heap *heap;
 
@@ -486,21 +487,23 @@ int memory_alloc_free(void *ctx)
 		return 0;
 	thread = thread_of(task, t);
 	heap = thread ? heap_of(t->proc_id) : NULL;
-	if (!heap || in_call(thread, regs->sp))
+	if (!heap || in_call(thread, sp))
 		return 0;
-	key.address = regs->di;
+	key.address = REGISTER(regs, di);
 	key.proc_id = t->proc_id;
 	key.image = heap->image;
 	if (key.address && block_take(&key, &block))
 		block_freed(heap, &block, t->proc_id);
-	else if (in_free(thread, regs->sp))
+	else if (in_free(thread, sp) && (sp < thread->free_sp || key.address == thread->freed) &&
+		 key.address)
 		return 0; /* a wrapper's, which has been counted */
 	else if (!key.address)
 		slot_add(&heap->frees_null, 1);
 	else if (cfg.sample_interval <= 1)
 		slot_add(&heap->frees_before, 1);
-	thread->free_sp = regs->sp;
-	bpf_probe_read_user(&thread->free_return, sizeof(thread->free_return), (void *)regs->sp);
+	thread->free_sp = sp;
+	thread->freed = key.address;
+	bpf_probe_read_user(&thread->free_return, sizeof(thread->free_return), (void *)sp);
 	return 0;
 }
 

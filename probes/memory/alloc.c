@@ -28,8 +28,12 @@ int alloc_configure(struct probe *p, struct bpf_object *obj)
 	bool on = p->session && p->session->options->alloc;
 	int err = 0;
 
-	for (size_t i = 0; i < 3; i++)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, uprobes[i]), on);
+	for (size_t i = 0; i < 3 && on; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, uprobes[i]);
+
+		bpf_program__set_autoload(prog, true);
+		uprobes_prepare(prog);
+	}
 	for (size_t i = 0; i < 2 && !on; i++)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, hooks[i]), false);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !on && !err; i++)

@@ -6,6 +6,7 @@
  * through malloc: in allocators.
  */
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,12 +66,11 @@ static const struct hook {
 /* Functions that only an allocator has: its operator new does not call malloc. */
 static const char *const marks[] = { "mallctl", "tc_malloc", "mi_malloc", "scalable_malloc" };
 
-static const char *const libraries[] = {
-	"/lib/x86_64-linux-gnu/libc.so.6",
-	"/lib64/libc.so.6",
-	"/usr/lib/libc.so.6",
-	"/lib/ld-musl-x86_64.so.1",
-};
+/* Where the system keeps libraries, and which of them programs allocate by. */
+static const char *const folders[] = { "/lib/x86_64-linux-gnu", "/lib64", "/usr/lib", "/lib",
+				       "/usr/local/lib" };
+static const char *const libraries[] = { "libc.so.6",     "libjemalloc.so", "libtcmalloc",
+					 "libmimalloc.so", "libtbbmalloc",  "ld-musl-x86_64.so.1" };
 
 struct found {
 	uint64_t address[HOOKS]; /* 0: the file has none */
@@ -100,55 +100,50 @@ static bool is_alias(const struct found *found, size_t hook)
 	return false;
 }
 
-static int add_link(struct probe *p, struct alloc *a, const char *program, const char *path,
-		    uint64_t offset, const struct hook *hook)
+static struct uprobes program_uprobes(struct probe *p, const char *name, bool at_return)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = !strcmp(program, "memory_alloc_return"),
-		    .bpf_cookie = hook->function == FREE ? 0 : (uint64_t)hook->function);
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, program);
-	struct bpf_link *link =
-		prog ? bpf_program__attach_uprobe_opts(prog, -1, path, offset, &opts) : NULL;
-
-	if (!link)
-		return err_set(-errno, "--alloc: cannot probe %s in '%s'", hook->name, path);
-	a->links = reallocarray(a->links, a->nlinks + 1, sizeof(*a->links));
-	if (!a->links)
-		abort();
-	a->links[a->nlinks++] = link;
-	return 0;
+	return (struct uprobes){ .prog = bpf_object__find_program_by_name(p->obj, name),
+				 .at_return = at_return };
 }
 
-static int hook_function(struct probe *p, struct alloc *a, const char *path, uint64_t offset,
-			 const struct hook *hook)
+static void add_place(struct uprobes *u, uint64_t offset, int function)
 {
-	int err;
-
-	if (hook->function == FREE)
-		return add_link(p, a, "memory_alloc_free", path, offset, hook);
-	/* the return first: a call that has begun before is then left alone by it */
-	err = add_link(p, a, "memory_alloc_return", path, offset, hook);
-	return err ? err : add_link(p, a, "memory_alloc_enter", path, offset, hook);
+	u->offsets[u->n] = offset;
+	u->cookies[u->n++] = function == FREE ? 0 : (uint64_t)function;
 }
 
+/* The return first: a call that has begun before is then left alone by it. */
 static int hook_file(struct probe *p, struct alloc *a, struct alloc_file *file, const char *path,
 		     const struct elf_symbols *elf)
 {
+	struct uprobes enter, leave, release;
 	struct found found = { .allocator = false };
-	int err = 0;
+	int err;
 
 	elf_symbols_each(elf, take_symbol, &found);
 	if (!found.address[ALLOC_MALLOC])
 		return 0;
-	for (size_t i = 0; i < HOOKS && !err; i++) {
+	enter = program_uprobes(p, "memory_alloc_enter", false);
+	leave = program_uprobes(p, "memory_alloc_return", true);
+	release = program_uprobes(p, "memory_alloc_free", false);
+	for (size_t i = 0; i < HOOKS; i++) {
 		uint64_t offset;
 
-		if (!found.address[i] || (hooks[i].operator&& !found.allocator) ||
+		if (!found.address[i] || (hooks[i].operator && !found.allocator) ||
 		    is_alias(&found, i) || !elf_symbols_offset(elf, found.address[i], &offset))
 			continue;
-		err = hook_function(p, a, path, offset, &hooks[i]);
-		file->functions += !err;
+		add_place(hooks[i].function == FREE ? &release : &enter, offset,
+			  hooks[i].function);
+		if (hooks[i].function != FREE)
+			add_place(&leave, offset, hooks[i].function);
+		file->functions++;
 	}
-	return err;
+	err = uprobes_attach(&a->links, &leave, path);
+	if (!err)
+		err = uprobes_attach(&a->links, &enter, path);
+	if (!err)
+		err = uprobes_attach(&a->links, &release, path);
+	return err ? err_set(err, "--alloc: cannot probe the functions of '%s'", path) : 0;
 }
 
 /* So that the kernel side need not tell of it. */
@@ -220,6 +215,32 @@ static int add_command(struct probe *p, struct alloc *a, const char *command)
 	return 0;
 }
 
+static bool is_wanted(const char *name)
+{
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++)
+		if (!strncmp(name, libraries[i], strlen(libraries[i])))
+			return true;
+	return false;
+}
+
+static int add_libraries(struct probe *p, struct alloc *a, const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	char path[4096];
+	int err = 0;
+
+	while (dir && !err && (entry = readdir(dir))) {
+		if (!is_wanted(entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		err = add_file(p, a, path, path, NULL);
+	}
+	if (dir)
+		closedir(dir);
+	return err;
+}
+
 int alloc_attach_start(struct probe *p, struct alloc *a)
 {
 	const struct options *o = p->session->options;
@@ -227,8 +248,8 @@ int alloc_attach_start(struct probe *p, struct alloc *a)
 
 	if (o->command == COMMAND_RUN && o->argv && o->argv[0])
 		err = add_command(p, a, o->argv[0]);
-	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]) && !err; i++)
-		err = add_file(p, a, libraries[i], libraries[i], NULL);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !err; i++)
+		err = add_libraries(p, a, folders[i]);
 	return err;
 }
 
@@ -290,9 +311,7 @@ void alloc_attach_code(struct probe *p, struct alloc *a, const struct memory_cha
 
 void alloc_attach_free(struct alloc *a)
 {
-	for (size_t i = 0; i < a->nlinks; i++)
-		bpf_link__destroy(a->links[i]);
-	free(a->links);
+	uprobes_detach(&a->links);
 	for (size_t i = 0; i < a->nfiles; i++)
 		free(a->files[i].path);
 }

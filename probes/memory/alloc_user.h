@@ -11,6 +11,7 @@
 #include "alloc_ranges.h"
 #include "alloc_report.h"
 #include "session.h"
+#include "uprobes.h"
 
 #define ALLOC_FILES 64
 #define ALLOC_PROCESSES 16384 /* with figures of mappings of their own */
@@ -54,8 +55,7 @@ struct alloc {
 	size_t nfiles;
 	struct memory_heap_tree *tree; /* mapped */
 	uint32_t blocks_max;
-	struct bpf_link **links;
-	size_t nlinks;
+	struct uprobe_links links;
 	struct alloc_process *processes, other; /* other: those without a row */
 	struct alloc_site *sites, other_site;
 	uint64_t mapped_now[MAPPED_KINDS], mapped_peak[MAPPED_KINDS]; /* of the living */
