@@ -67,13 +67,14 @@ int alloc_start(struct probe *p, struct alloc **out)
 		return err_set(-ENOMEM, "no memory");
 	*out = a;
 	a->names = alloc_names_new();
-	a->blocks_max = bpf_map__max_entries(bpf_object__find_map_by_name(p->obj, "memory_blocks"));
 	a->tree = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
 		       probe_map_fd(p, "memory_heap_tree"), 0);
 	if (a->tree == MAP_FAILED) {
 		a->tree = NULL;
 		return err_set(-errno, "--alloc: cannot map the figures of the tree");
 	}
+	a->tree->purge_at = bpf_map__max_entries(bpf_object__find_map_by_name(
+				    p->obj, "memory_blocks")) / 4;
 	err = make_other(p);
 	return err ? err : alloc_attach_start(p, a);
 }
@@ -141,7 +142,7 @@ static void take_change(struct probe *p, struct alloc *a, const struct memory_ch
 {
 	alloc_change(a, e);
 	if ((e->kind == CHANGE_CLEAR || e->kind == CHANGE_END) &&
-	    __atomic_load_n(&a->tree->stale, __ATOMIC_RELAXED) >= a->blocks_max / 4)
+	    __atomic_load_n(&a->tree->stale, __ATOMIC_RELAXED) >= a->tree->purge_at)
 		purge(p, a);
 }
 

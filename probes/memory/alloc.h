@@ -82,6 +82,7 @@ struct memory_heap_tree {
 	__u64 live_peak_bytes;
 	__s64 blocks; /* entries of memory_blocks */
 	__u64 stale;  /* of these, of processes and images that are gone */
+	__u64 purge_at; /* so many of them are taken out */
 	__u64 sizes[ALLOC_SIZES], size_bytes[ALLOC_SIZES];
 };
 

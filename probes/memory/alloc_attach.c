@@ -298,12 +298,16 @@ static void add_mapped(struct probe *p, struct alloc *a, pid_t pid, uint64_t add
 void alloc_attach_code(struct probe *p, struct alloc *a, const struct memory_change *e)
 {
 	struct memory_file key = { .inode = e->inode, .dev = e->dev };
-	char name[32];
+	char name[32], path[512];
+	struct stat st;
 
 	snprintf(name, sizeof(name), "/proc/%u/exe", e->head.who.pid);
-	if (!e->head.who.pid || access(name, F_OK)) {
-		/* it has ended: when the file is seen again we have to be told again */
-		bpf_map_delete_elem(probe_map_fd(p, "memory_files"), &key);
+	if (!e->head.who.pid || access(name, F_OK)) { /* it has ended, but others may come */
+		alloc_path(p, e->inode, e->dev, path, sizeof(path));
+		if (path[0] == '/' && !stat(path, &st) && st.st_ino == e->inode)
+			add_late(p, a, path, path, e->from);
+		else
+			bpf_map_delete_elem(probe_map_fd(p, "memory_files"), &key);
 		return;
 	}
 	add_mapped(p, a, (pid_t)e->head.who.pid, e->start, e->from);

@@ -42,16 +42,17 @@ void alloc_names_free(struct alloc_names *n)
 	free(n);
 }
 
-static void path_of(struct probe *p, struct named_file *file)
+void alloc_path(struct probe *p, uint64_t inode, uint32_t dev, char *path, size_t size)
 {
 	struct {
 		uint64_t a;
 		uint32_t b, kind;
-	} key = { file->inode, file->dev, OBJECT_FILE };
+	} key = { inode, dev, OBJECT_FILE };
 	struct object_name name;
 
+	path[0] = '\0';
 	if (!bpf_map_lookup_elem(probe_map_fd(p, "ledger_names"), &key, &name))
-		object_path(&name, file->path, sizeof(file->path));
+		object_path(&name, path, size);
 }
 
 static struct named_file *file_of(struct probe *p, struct alloc_names *n, uint64_t inode,
@@ -66,7 +67,7 @@ static struct named_file *file_of(struct probe *p, struct alloc_names *n, uint64
 		return NULL;
 	file = &n->files[n->n++];
 	*file = (struct named_file){ .inode = inode, .dev = dev };
-	path_of(p, file);
+	alloc_path(p, inode, dev, file->path, sizeof(file->path));
 	if (file->path[0] == '/')
 		file->elf = elf_symbols_open(file->path, inode);
 	return file;

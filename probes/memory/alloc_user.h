@@ -54,7 +54,6 @@ struct alloc {
 	struct alloc_file files[ALLOC_FILES];
 	size_t nfiles;
 	struct memory_heap_tree *tree; /* mapped */
-	uint32_t blocks_max;
 	struct uprobe_links links;
 	struct alloc_process *processes, other; /* other: those without a row */
 	struct alloc_site *sites, other_site;
@@ -85,6 +84,9 @@ struct alloc_names *alloc_names_new(void);
 void alloc_names_free(struct alloc_names *n);
 const char *alloc_name(struct probe *p, struct alloc_names *n, struct report *r, uint64_t inode,
 		       uint32_t dev, uint64_t offset, uint64_t address);
+
+/* The path of a file as the kernel side noted it; "": it did not. */
+void alloc_path(struct probe *p, uint64_t inode, uint32_t dev, char *path, size_t size);
 
 /* alloc_fill.c */
 int alloc_fill(struct probe *p, struct alloc *a, struct report *r);

@@ -87,6 +87,7 @@ static __noinline int code_tell(struct file *file, __u64 address)
 	struct inode *inode = KREAD(file, f_inode);
 	struct super_block *sb = KREAD(inode, i_sb);
 	struct memory_file key = { .inode = KREAD(inode, i_ino), .dev = KREAD(sb, s_dev) };
+	struct object_key name = { .kind = OBJECT_FILE };
 	struct target *t = target_current();
 	struct memory_change *e;
 	__u32 one = 1;
@@ -94,6 +95,9 @@ static __noinline int code_tell(struct file *file, __u64 address)
 	if (!t || bpf_map_lookup_elem(&memory_files, &key))
 		return 0;
 	bpf_map_update_elem(&memory_files, &key, &one, BPF_ANY); /* full: told again */
+	name.a = key.inode;
+	name.b = key.dev;
+	object_named(&name, (__u64)file); /* the process may be gone before we look */
 	e = change_new(t, CHANGE_CODE);
 	if (!e)
 		return 0;
@@ -195,9 +199,11 @@ static __always_inline void tree_drop(__u64 count, __u64 bytes)
 static __always_inline void end_tell(const struct target *t, __u32 kind)
 {
 	struct memory_change *e = change_new(t, kind);
+	struct memory_heap_tree *tree = heap_tree();
+	bool full = tree && tree->stale >= tree->purge_at;
 
 	if (e)
-		event_submit(e);
+		bpf_ringbuf_submit(e, full ? BPF_RB_FORCE_WAKEUP : event_wake_flags());
 }
 
 SEC_TP("sched_process_exec")
