@@ -73,8 +73,8 @@ int alloc_start(struct probe *p, struct alloc **out)
 		a->tree = NULL;
 		return err_set(-errno, "--alloc: cannot map the figures of the tree");
 	}
-	a->tree->purge_at = bpf_map__max_entries(bpf_object__find_map_by_name(
-				    p->obj, "memory_blocks")) / 4;
+	a->tree->purge_at =
+		bpf_map__max_entries(bpf_object__find_map_by_name(p->obj, "memory_blocks")) / 4;
 	err = make_other(p);
 	return err ? err : alloc_attach_start(p, a);
 }

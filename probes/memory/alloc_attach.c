@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,8 +70,10 @@ static const char *const marks[] = { "mallctl", "tc_malloc", "mi_malloc", "scala
 /* Where the system keeps libraries, and which of them programs allocate by. */
 static const char *const folders[] = { "/lib/x86_64-linux-gnu", "/lib64", "/usr/lib", "/lib",
 				       "/usr/local/lib" };
-static const char *const libraries[] = { "libc.so.6",     "libjemalloc.so", "libtcmalloc",
-					 "libmimalloc.so", "libtbbmalloc",  "ld-musl-x86_64.so.1" };
+static const char *const libraries[] = {
+	"libc.so.6",      "libjemalloc.so", "libtcmalloc",
+	"libmimalloc.so", "libtbbmalloc",   "ld-musl-x86_64.so.1"
+};
 
 struct found {
 	uint64_t address[HOOKS]; /* 0: the file has none */
@@ -129,11 +132,10 @@ static int hook_file(struct probe *p, struct alloc *a, struct alloc_file *file, 
 	for (size_t i = 0; i < HOOKS; i++) {
 		uint64_t offset;
 
-		if (!found.address[i] || (hooks[i].operator && !found.allocator) ||
+		if (!found.address[i] || (hooks[i].operator&& !found.allocator) ||
 		    is_alias(&found, i) || !elf_symbols_offset(elf, found.address[i], &offset))
 			continue;
-		add_place(hooks[i].function == FREE ? &release : &enter, offset,
-			  hooks[i].function);
+		add_place(hooks[i].function == FREE ? &release : &enter, offset, hooks[i].function);
 		if (hooks[i].function != FREE)
 			add_place(&leave, offset, hooks[i].function);
 		file->functions++;
@@ -143,7 +145,7 @@ static int hook_file(struct probe *p, struct alloc *a, struct alloc_file *file, 
 		err = uprobes_attach(&a->links, &enter, path);
 	if (!err)
 		err = uprobes_attach(&a->links, &release, path);
-	return err ? err_set(err, "--alloc: cannot probe the functions of '%s'", path) : 0;
+	return err;
 }
 
 /* So that the kernel side need not tell of it. */
@@ -158,41 +160,56 @@ static void make_known(struct probe *p, const struct stat *st)
 	bpf_map_update_elem(probe_map_fd(p, "memory_files"), &key, &one, BPF_ANY);
 }
 
-/* Looks at a file the first time; `path` is how we reach it, `shown` how it is called. */
-static int add_file(struct probe *p, struct alloc *a, const char *path, const char *shown,
-		    struct alloc_file **added)
+static bool is_known(const struct alloc *a, const struct stat *st)
 {
-	struct alloc_file *file;
+	for (size_t i = 0; i < a->nfiles; i++)
+		if (a->files[i].inode == st->st_ino && a->files[i].dev == st->st_dev)
+			return true;
+	return false;
+}
+
+/* A file that is open, so that it stays the same whatever becomes of its path. */
+static int add_open(struct probe *p, struct alloc *a, int fd, const struct stat *st,
+		    const char *shown)
+{
+	struct alloc_file *file = &a->files[a->nfiles];
 	struct elf_symbols *elf;
-	struct stat st;
+	char path[32];
 	int err;
 
-	if (stat(path, &st) || !S_ISREG(st.st_mode))
-		return 0;
-	for (size_t i = 0; i < a->nfiles; i++)
-		if (a->files[i].inode == st.st_ino && a->files[i].dev == st.st_dev)
-			return 0;
-	make_known(p, &st);
-	elf = elf_symbols_open(path, st.st_ino);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	elf = elf_symbols_open(path, 0);
 	if (!elf)
 		return 0;
-	if (a->nfiles == ALLOC_FILES) {
-		elf_symbols_close(elf);
-		return err_set(-ENOSPC, "--alloc: more than %d files with an allocator",
-			       ALLOC_FILES);
-	}
-	file = &a->files[a->nfiles];
-	*file = (struct alloc_file){ .inode = st.st_ino, .dev = st.st_dev };
+	*file = (struct alloc_file){ .inode = st->st_ino, .dev = st->st_dev };
 	err = hook_file(p, a, file, path, elf);
 	elf_symbols_close(elf);
 	if (!file->functions)
-		return err;
+		return 0;
 	file->path = strdup(shown);
 	if (!file->path)
 		abort();
 	a->nfiles++;
-	if (added)
-		*added = file;
+	return err ? err_set(err, "--alloc: cannot probe the functions of '%s'", shown) : 0;
+}
+
+/* Looks at a file the first time; `path` is how we reach it, `shown` how it is called. */
+static int add_file(struct probe *p, struct alloc *a, const char *path, const char *shown)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return 0;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && !is_known(a, &st)) {
+		make_known(p, &st);
+		err = a->nfiles < ALLOC_FILES ? add_open(p, a, fd, &st, shown)
+					      : err_set(-ENOSPC,
+							"--alloc: more than %d files with an "
+							"allocator",
+							ALLOC_FILES);
+	}
+	close(fd);
 	return err;
 }
 
@@ -203,13 +220,13 @@ static int add_command(struct probe *p, struct alloc *a, const char *command)
 	char path[4096];
 
 	if (strchr(command, '/'))
-		return add_file(p, a, command, command, NULL);
+		return add_file(p, a, command, command);
 	while (at && *at) {
 		size_t len = strcspn(at, ":");
 
 		snprintf(path, sizeof(path), "%.*s/%s", (int)len, at, command);
 		if (!access(path, X_OK))
-			return add_file(p, a, path, path, NULL);
+			return add_file(p, a, path, path);
 		at += len + (at[len] == ':');
 	}
 	return 0;
@@ -234,7 +251,7 @@ static int add_libraries(struct probe *p, struct alloc *a, const char *folder)
 		if (!is_wanted(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		err = add_file(p, a, path, path, NULL);
+		err = add_file(p, a, path, path);
 	}
 	if (dir)
 		closedir(dir);
@@ -258,14 +275,14 @@ int alloc_attach_start(struct probe *p, struct alloc *a)
 static void add_late(struct probe *p, struct alloc *a, const char *path, const char *shown,
 		     uint64_t since_ns)
 {
-	struct alloc_file *file = NULL;
+	size_t before = a->nfiles;
 	uint64_t now;
 
-	if (add_file(p, a, path, shown, &file))
+	if (add_file(p, a, path, shown))
 		session_note(p->session, "%s", err_text());
 	now = session_clock();
-	if (file && now > since_ns)
-		file->late_ns = now - since_ns;
+	if (a->nfiles > before && now > since_ns)
+		a->files[before].late_ns = now - since_ns;
 }
 
 /* The mapping around `address`; 0: the program's own file, and its dynamic linker. */

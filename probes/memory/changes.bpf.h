@@ -109,6 +109,18 @@ static __noinline int code_tell(struct file *file, __u64 address)
 	return 0;
 }
 
+/* A process that lives when dwell comes: all its files are looked at. */
+static __noinline int code_seen(const struct target *t)
+{
+	struct memory_change *e = change_new(t, CHANGE_CODE);
+
+	if (!e)
+		return 0;
+	e->from = bpf_ktime_get_ns();
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
 static __noinline int code_mapped(__u64 address)
 {
 	struct mark_search found = { .address = address };

@@ -13,3 +13,21 @@
 #include "changes.bpf.h"
 #include "events.bpf.h"
 #include "kmem.bpf.h"
+
+/* What lives when dwell comes. */
+SEC("iter/task")
+int memory_seed(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct target *t = task ? target_of(task) : NULL;
+	__u64 mm;
+
+	if (!t)
+		return 0;
+	mm = (__u64)BPF_CORE_READ(task, mm);
+	if (mm && !bpf_map_lookup_elem(&memory_mms, &mm))
+		mm_open(mm, t->slot, t->proc_id);
+	if (memory_cfg.alloc && t->tid == t->pid)
+		code_seen(t);
+	return 0;
+}

@@ -52,10 +52,11 @@ static void leave_out(struct bpf_object *obj, const char *const *names)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, *names), false);
 }
 
-static int set_constants(struct bpf_object *obj)
+static int set_constants(struct bpf_object *obj, bool alloc)
 {
 	struct memory_cfg cfg = {
 		.cpus = (uint32_t)libbpf_num_possible_cpus(),
+		.alloc = alloc,
 	};
 	long long delta = kernel_btf_preempt_delta();
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.memory");
@@ -87,7 +88,7 @@ static int memory_configure(struct probe *p, struct bpf_object *obj)
 	static const char *const swap_in[] = { SWAP_IN, NULL };
 	struct bpf_map *sites = bpf_object__find_map_by_name(obj, "memory_sites");
 	struct bpf_map *lives = bpf_object__find_map_by_name(obj, "memory_lives");
-	int err = set_constants(obj);
+	int err = set_constants(obj, p->session && p->session->options->alloc);
 
 	if (kernel_btf_has_tracepoint("count_memcg_events"))
 		leave_out(obj, swap_in + 1);

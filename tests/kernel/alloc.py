@@ -162,7 +162,7 @@ def one_that_comes_later_is_hooked_and_it_is_said():
     script = f"{STATIC} leak 1 1; sleep 0.5; {STATIC} leak 30 100"
     _, a = run(["sh", "-c", script])
     rows = [r for r in a["leaks"] if r["frames"][0] == "leak_here (alloc_static)"]
-    assert len(rows) == 1 and rows[0]["live"] in (30, 31), a["leaks"]
+    assert len(rows) == 1 and rows[0]["live"] in (30, 31), (rows, a["files"])
     late = {f["path"]: f["late_ns"] for f in a["files"]}
     assert late[STATIC] > 0, late
     assert all(ns == 0 for path, ns in late.items() if path != STATIC), late
@@ -219,9 +219,18 @@ def samples_stand_for_all():
 
 @by_source
 def attached_to_a_living_program(source):
+    attach(ALLOC, source)
+
+
+@test(timeout=120)
+def attached_to_a_living_static_program():
+    attach(STATIC, "tp_btf")
+
+
+def attach(program, source):
     with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
         path = os.path.join(d, "report.jsonl")
-        target = subprocess.Popen([ALLOC, "attached"], stdin=subprocess.PIPE,
+        target = subprocess.Popen([program, "attached"], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True)
         assert target.stdout.readline() == "ready=1\n"
         watcher = subprocess.Popen(lib.argv("attach", "--quiet", "--alloc", "--source",

@@ -127,9 +127,9 @@ __attribute__((constructor)) static void start(void)
 {
 	const char *path = getenv("ALLOC_COUNT");
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	struct counts *shared = fd < 0 ? MAP_FAILED
-				       : mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-					      MAP_SHARED, fd, 0);
+	struct counts *shared =
+		fd < 0 ? MAP_FAILED
+		       : mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (fd >= 0)
 		close(fd);
