@@ -67,6 +67,7 @@ struct {
 } memory_heap_tree SEC(".maps");
 
 static const struct memory_heap no_heap SEC(".rodata.memory_heap");
+static const struct memory_caller no_caller SEC(".rodata.memory_caller");
 
 /* ---- processes ---- */
 
@@ -116,27 +117,27 @@ static __always_inline void tree_live(struct memory_heap_tree *tree, __s64 bytes
 
 /* ---- callers ---- */
 
+/* What there is to know of a place is written where it stays: there is little stack for it. */
 __noinline int caller_open(const struct memory_caller_key *which, __u64 address)
 {
-	struct memory_caller caller = {};
-	struct memory_caller_key key;
-	struct locks_place place = {};
+	struct memory_caller_key key; /* before 6.2 a map's key must be on the stack */
+	struct memory_caller *caller;
 	__s64 file = -1;
 
 	if (!which)
 		return 0;
 	key = *which;
+	if (bpf_map_update_elem(&memory_callers, &key, &no_caller, BPF_NOEXIST))
+		counter_add(COUNTER_OTHER_CALLER);
+	caller = bpf_map_lookup_elem(&memory_callers, &key);
+	if (!caller)
+		return 0;
+	caller->address = address;
 	/* the mapping cannot be looked up while another thread changes one */
 	for (int tries = 0; tries < MARK_TRIES && file == -1; tries++)
-		file = mark_place(address, &place);
-	if (file != -1 && file) {
-		mark_file(&place, file);
-		caller.inode = place.inode;
-		caller.dev = place.dev;
-		caller.offset = address - place.start + place.offset;
-	}
-	if (bpf_map_update_elem(&memory_callers, &key, &caller, BPF_NOEXIST))
-		counter_add(COUNTER_OTHER_CALLER);
+		file = mark_place(address, &caller->place);
+	if (file != -1 && file)
+		mark_file(&caller->place, file);
 	return 0;
 }
 
@@ -314,12 +315,12 @@ static __always_inline struct memory_thread *thread_of(struct task_struct *task,
 }
 
 /* A call whose frames lie below that of the call in progress; at it: the caller jumped here. */
-static __always_inline bool in_call(const struct memory_thread *thread, __u64 sp)
+static __always_inline bool alloc_in_call(const struct memory_thread *thread, __u64 sp)
 {
 	return thread->sp && sp <= thread->sp && thread->sp - sp < CALL_DEPTH;
 }
 
-static __always_inline bool in_free(const struct memory_thread *thread, __u64 sp)
+static __always_inline bool alloc_in_free(const struct memory_thread *thread, __u64 sp)
 {
 	__u64 word = 0;
 
@@ -391,7 +392,7 @@ int memory_alloc_enter(void *ctx)
 		return 0;
 	thread = thread_of(task, t);
 	heap = thread ? heap_of(t->proc_id) : NULL;
-	if (!heap || in_call(thread, sp))
+	if (!heap || alloc_in_call(thread, sp))
 		return 0;
 	function = bpf_get_attach_cookie(ctx);
 	if (function >= ALLOC_FUNCTIONS)
@@ -487,15 +488,15 @@ int memory_alloc_free(void *ctx)
 		return 0;
 	thread = thread_of(task, t);
 	heap = thread ? heap_of(t->proc_id) : NULL;
-	if (!heap || in_call(thread, sp))
+	if (!heap || alloc_in_call(thread, sp))
 		return 0;
 	key.address = REGISTER(regs, di);
 	key.proc_id = t->proc_id;
 	key.image = heap->image;
 	if (key.address && block_take(&key, &block))
 		block_freed(heap, &block, t->proc_id);
-	else if (in_free(thread, sp) && (sp < thread->free_sp || key.address == thread->freed) &&
-		 key.address)
+	else if (alloc_in_free(thread, sp) &&
+		 (sp < thread->free_sp || key.address == thread->freed) && key.address)
 		return 0; /* a wrapper's, which has been counted */
 	else if (!key.address)
 		slot_add(&heap->frees_null, 1);
