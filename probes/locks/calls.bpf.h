@@ -108,7 +108,7 @@ static __always_inline void locks_count(struct locks_calls *c, enum asked asked,
 		locks_failed(c, asked, ret);
 }
 
-static const struct locks_row locks_no_row SEC(".rodata.norow");
+static const struct locks_row locks_no_row SEC(".rodata.fixed");
 
 /* The row of a lock, made when it is new; NULL: the table is full. The key is on the stack. */
 static __noinline struct locks_row *locks_row_of(const struct locks_key *key)

@@ -16,7 +16,7 @@ struct memory_stalled {
 
 TASK_MAP(memory_stalls, struct memory_stalled);
 
-static const struct memory_stalled no_stall SEC(".rodata.memory_none");
+static const struct memory_stalled no_stall SEC(".rodata.fixed");
 
 /* ---- direct reclaim: on the thread that wants the memory ---- */
 

@@ -74,8 +74,8 @@ struct {
 	__type(value, __u64);
 } network_errors SEC(".maps");
 
-static const struct network_peer network_no_peer SEC(".rodata.nopeer");
-static const struct network_sock network_no_sock SEC(".rodata.nopeer");
+static const struct network_peer network_no_peer SEC(".rodata.fixed");
+static const struct network_sock network_no_sock SEC(".rodata.fixed");
 
 /* The target that is current; threads that io_uring makes in the kernel are born as others are. */
 static __always_inline struct target *network_target(void)

@@ -28,8 +28,6 @@ struct {
 	__type(value, struct stacks_control);
 } stacks_control SEC(".maps");
 
-const volatile __u32 stacks_half SEC(".rodata.stacks_half") = 8192;
-
 /* Rows before they are counted: a thread may be interrupted in the middle. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -62,7 +60,7 @@ static __always_inline struct stacks_value *row_make(void *table, struct stacks_
 	if (v)
 		return v;
 	bpf_map_update_elem(table, key, &zero, BPF_NOEXIST);
-	if (__sync_fetch_and_add(&control->used, 1) == stacks_half)
+	if (__sync_fetch_and_add(&control->used, 1) == stacks_cfg.half)
 		stacks_wake();
 	return bpf_map_lookup_elem(table, key);
 }

@@ -41,8 +41,8 @@ static int set_constant(struct bpf_object *obj, const char *section, const void 
 static int size_tables(struct probe *p, struct bpf_object *obj)
 {
 	static const char *const names[] = { "stacks_rows", "stacks_rows_b" };
-	uint32_t rows = probe_limit(p, "stacks_rows", ROWS), half = rows / 2;
-	int err = set_constant(obj, ".rodata.stacks_half", &half, sizeof(half));
+	uint32_t rows = probe_limit(p, "stacks_rows", ROWS);
+	int err = 0;
 
 	for (int i = 0; i < 2 && !err; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(obj, names[i]);
@@ -61,6 +61,7 @@ static int stacks_configure(struct probe *p, struct bpf_object *obj)
 		.on = 1,
 		.wakers = o->wakers,
 		.python = !o->no_python,
+		.half = probe_limit(p, "stacks_rows", ROWS) / 2,
 	};
 	int err = set_constant(obj, ".rodata.stacks", &cfg, sizeof(cfg));
 

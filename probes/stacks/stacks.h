@@ -49,7 +49,7 @@ struct stacks_cfg {
 	__u32 on;         /* the probe is on; else the verifier drops what it asks for */
 	__u32 wakers;     /* --wakers */
 	__u32 python;     /* Python frames too */
-	__u32 pad;
+	__u32 half;       /* rows of a table that make user space come */
 };
 
 /* What user space tells while it runs: the only element of stacks_control, mapped. */

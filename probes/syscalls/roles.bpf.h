@@ -29,7 +29,7 @@ struct call_done {
 /* By slot of the call (syscalls.h); new calls, from 424 on, stand closer there. */
 #define CALL_SLOT(nr) ((nr) < CALLS_LOW ? (nr) : (nr)-CALLS_HIGH_FIRST + CALLS_LOW)
 
-static const __u8 call_roles[512] SEC(".rodata.roles") = {
+static const __u8 call_roles[512] SEC(".rodata.fixed") = {
 	[CALL_SLOTS] = 0, /* no slot, no role */
 	[CALL_SLOT(__NR_read)] = ROLE_NETWORK | ROLE_IO,
 	[CALL_SLOT(__NR_readv)] = ROLE_NETWORK | ROLE_IO,

@@ -41,7 +41,7 @@ struct {
 	__type(value, struct call_time);
 } syscalls_times SEC(".maps");
 
-static const struct syscalls_thread no_calls SEC(".rodata.empty");
+static const struct syscalls_thread no_calls SEC(".rodata.fixed");
 
 struct call {
 	__u64 nr;
