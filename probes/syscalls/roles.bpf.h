@@ -74,9 +74,9 @@ static const __u8 call_roles[512] SEC(".rodata.roles") = {
 	[CALL_SLOT(LOCKS_NR_FUTEX_REQUEUE)] = ROLE_LOCKS,
 	[CALL_SLOT(__NR_semop)] = ROLE_LOCKS,
 	[CALL_SLOT(__NR_semtimedop)] = ROLE_LOCKS,
-	[CALL_SLOT(__NR_mmap)] = ROLE_STACKS,
-	[CALL_SLOT(__NR_munmap)] = ROLE_STACKS,
-	[CALL_SLOT(__NR_mremap)] = ROLE_STACKS,
+	[CALL_SLOT(__NR_mmap)] = ROLE_STACKS | ROLE_MEMORY,
+	[CALL_SLOT(__NR_munmap)] = ROLE_STACKS | ROLE_MEMORY,
+	[CALL_SLOT(__NR_mremap)] = ROLE_STACKS | ROLE_MEMORY,
 	[CALL_SLOT(__NR_mprotect)] = ROLE_STACKS,
 	[CALL_SLOT(__NR_pkey_mprotect)] = ROLE_STACKS,
 };

@@ -100,6 +100,7 @@ void session_close(struct session *s)
 	if (s->counters)
 		munmap(s->counters, page);
 	source_detach(&s->target);
+	bpf_object__close(s->beside);
 	bpf_object__close(s->shared);
 	free(s->target.attempts);
 	free(s->probes);
