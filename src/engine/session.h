@@ -22,10 +22,7 @@ struct session {
 	struct probe *probes; /* the chosen ones, in probe_classes' order */
 	size_t nprobes;
 	struct bpf_object *shared; /* of all probes that attached by their first source */
-<<<<<<< HEAD
-=======
 	struct bpf_object *beside; /* the rest of its programs; NULL: shared has all */
->>>>>>> main
 	const struct probe
 		*alone; /* that loads an object for itself just now; NULL: all together */
 	const struct probe_class *only; /* a trial of one probe; NULL: by the options */
