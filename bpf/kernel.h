@@ -306,6 +306,7 @@ struct task_struct {
 } SLICE;
 
 struct linux_binprm {
+	struct file *file;  /* the program's, or its interpreter's */
 	const char *fdpath; /* name made for execveat of a descriptor; else NULL */
 } SLICE;
 

@@ -59,6 +59,7 @@ enum event_kind {
 	EVENT_STACKS_COPY,    /* struct stacks_copy */
 	EVENT_STACKS_CODE,    /* struct python_code_event, python_layout.h */
 	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
+	EVENT_MEMORY_CHANGE,  /* --alloc: struct memory_change */
 };
 
 struct event_head {
@@ -164,6 +165,10 @@ enum counter {
 	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
 	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
 	COUNTER_LOST_PYTHON_BODY,  /* set by user space: code objects that it had no room for */
+	COUNTER_OTHER_HEAP,        /* --alloc: a process without a row: in `other` */
+	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
+	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
+	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
 	COUNTER_MAX = 96
 };
 

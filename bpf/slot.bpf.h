@@ -118,7 +118,14 @@ static __always_inline void slot_open(struct target *t)
 }
 
 /* Each sort of event is sampled for itself, or two that alternate would not be seen alike. */
-enum sample_kind { SAMPLE_SOFTIRQ, SAMPLE_SLAB, SAMPLE_PAGE_ALLOC, SAMPLE_PAGE_FREE, SAMPLE_KINDS };
+enum sample_kind {
+	SAMPLE_SOFTIRQ,
+	SAMPLE_SLAB,
+	SAMPLE_PAGE_ALLOC,
+	SAMPLE_PAGE_FREE,
+	SAMPLE_ALLOC,
+	SAMPLE_KINDS
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -9,5 +9,25 @@
  *        address space's counters one lookup, the CPUs' parts, an atomic exchange and an add.
  * Keeps: memory_slots, memory_mms (address space -> pages), memory_tree; see memory.h.
  */
+#include "alloc.bpf.h"
+#include "changes.bpf.h"
 #include "events.bpf.h"
 #include "kmem.bpf.h"
+
+/* What lives when dwell comes. */
+SEC("iter/task")
+int memory_seed(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct target *t = task ? target_of(task) : NULL;
+	__u64 mm;
+
+	if (!t)
+		return 0;
+	mm = (__u64)BPF_CORE_READ(task, mm);
+	if (mm && !bpf_map_lookup_elem(&memory_mms, &mm))
+		mm_open(mm, t->slot, t->proc_id);
+	if (memory_cfg.alloc && t->tid == t->pid)
+		code_seen(t);
+	return 0;
+}

@@ -14,8 +14,7 @@
 #include "err.h"
 #include "kernel_btf.h"
 #include "memory_shape.h"
-#include "pmu.h"
-#include "pss.h"
+#include "memory_user.h"
 #include "read.h"
 #include "session.h"
 #include "sites.h"
@@ -29,7 +28,8 @@
 		"memory_page_alloc", "memory_page_free"
 /* One of these; where there is the first the others would count the same again. */
 #define SWAP_IN "memory_vm_event", "memory_swap_page", "memory_swap_folio"
-#define EXTRA RECLAIM, "memory_victim", SWAP_IN, KMEM
+#define ALLOC "memory_alloc_exec", "memory_alloc_exit"
+#define EXTRA RECLAIM, "memory_victim", SWAP_IN, KMEM, ALLOC
 
 static const struct source memory_sources[] = {
 	{ "tp_btf", { HOOKS }, { EXTRA }, false },
@@ -37,19 +37,7 @@ static const struct source memory_sources[] = {
 	{ 0 },
 };
 
-#define OOMS_MAX 64
 #define MMS_BATCH 512
-
-struct memory_data {
-	bool kmem, swap, swap_in, oom, node;
-	struct pmu pmu;
-	bool pmu_asked;
-	uint64_t page;
-	uint64_t pss_ns; /* when it was read last */
-	struct pss_sum pss;
-	struct memory_oom_row ooms[OOMS_MAX];
-	size_t nooms;
-};
 
 /* ---- before the load ---- */
 
@@ -64,10 +52,11 @@ static void leave_out(struct bpf_object *obj, const char *const *names)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, *names), false);
 }
 
-static int set_constants(struct bpf_object *obj)
+static int set_constants(struct bpf_object *obj, bool alloc)
 {
 	struct memory_cfg cfg = {
 		.cpus = (uint32_t)libbpf_num_possible_cpus(),
+		.alloc = alloc,
 	};
 	long long delta = kernel_btf_preempt_delta();
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.memory");
@@ -99,7 +88,7 @@ static int memory_configure(struct probe *p, struct bpf_object *obj)
 	static const char *const swap_in[] = { SWAP_IN, NULL };
 	struct bpf_map *sites = bpf_object__find_map_by_name(obj, "memory_sites");
 	struct bpf_map *lives = bpf_object__find_map_by_name(obj, "memory_lives");
-	int err = set_constants(obj);
+	int err = set_constants(obj, p->session && p->session->options->alloc);
 
 	if (kernel_btf_tracepoint("count_memcg_events"))
 		leave_out(obj, swap_in + 1);
@@ -111,6 +100,8 @@ static int memory_configure(struct probe *p, struct bpf_object *obj)
 		if (!err)
 			err = bpf_map__set_max_entries(lives, 1);
 	}
+	if (!err)
+		err = alloc_configure(p, obj);
 	return err ? err_set(err, "cannot configure memory") : 0;
 }
 
@@ -152,7 +143,7 @@ static int memory_start(struct probe *p)
 				       probe_attached(p, "memory_swap_folio");
 	if (d->kmem && bpf_map_update_elem(probe_map_fd(p, "memory_sites"), &zero, &rest, BPF_ANY))
 		return err_set(-errno, "cannot make the row of other allocations");
-	return 0;
+	return alloc_start(p, &d->alloc);
 }
 
 static void memory_arm(struct probe *p, int launcher)
@@ -171,6 +162,7 @@ static void memory_free(struct probe *p)
 	if (!d)
 		return;
 	pmu_close(&d->pmu);
+	alloc_free(d->alloc);
 	free(d);
 	p->data = NULL;
 }
@@ -182,7 +174,7 @@ static bool memory_event(struct probe *p, const struct event_head *head, size_t 
 	struct memory_oom_row *row;
 
 	if (head->kind != EVENT_MEMORY_OOM)
-		return false;
+		return alloc_event(p, d->alloc, head, size);
 	if (size < sizeof(*e) || d->nooms == OOMS_MAX)
 		return true;
 	row = &d->ooms[d->nooms++];
@@ -363,53 +355,6 @@ static void read_pss(struct memory_data *d, const struct report *r)
 	d->pss_ns = session_clock();
 }
 
-static void absent(struct memory_report *m, const char *metric, const char *reason)
-{
-	if (m->nabsent < MEMORY_ABSENT)
-		m->absent[m->nabsent++] = (struct absent){ metric, reason };
-}
-
-static void absent_pmu(struct report *r)
-{
-	for (int i = 0; i < PMU_EVENTS; i++) {
-		const struct pmu_value *v = &r->memory.pmu.events[i];
-
-		if (!v->present)
-			absent(&r->memory, report_printf(r, "pmu.%s", pmu_names[i]),
-			       v->error == -EBUSY
-				       ? "its event never had a register of the CPU"
-				       : report_printf(r, "the CPU gives no such counter here (%s)",
-						       strerrorname_np(-v->error)));
-	}
-}
-
-static void fill_absent(const struct memory_data *d, struct report *r, const struct options *o)
-{
-	struct memory_report *m = &r->memory;
-
-	if (!d->swap)
-		absent(m, "swap_in_bytes", "the machine had no swap space when dwell started");
-	else if (!d->swap_in)
-		absent(m, "swap_in_bytes",
-		       "no event tells of pages read from swap: neither memcg:count_memcg_events "
-		       "(with memory cgroups) nor a function to attach to");
-	if (!d->oom)
-		absent(m, "oom_kills", "the event oom:mark_victim cannot be attached");
-	if (!d->node)
-		absent(m, "reclaim.node", "the kernel has no node reclaim to watch");
-	if (d->pmu_asked)
-		absent_pmu(r);
-	else
-		absent(m, "pmu",
-		       o->pmu ? "only of a command that dwell starts" : "not asked for: --pmu");
-	if (!d->kmem)
-		absent(m, "kmem",
-		       o->kmem ? "the events kmem:kmalloc and kmem:kmem_cache_alloc cannot be attached"
-			       : "not asked for: --kmem");
-	if (r->final && !m->pss.processes)
-		absent(m, "pss", "only a living process has it, and none lives at the end");
-}
-
 static int memory_snapshot(struct probe *p, struct report *r)
 {
 	struct memory_data *d = p->data;
@@ -431,8 +376,9 @@ static int memory_snapshot(struct probe *p, struct report *r)
 	m->nooms = d->nooms;
 	m->has_kmem = d->kmem;
 	m->kmem_sampled = p->session->options->sample_interval;
-	fill_absent(d, r, p->session->options);
-	return d->kmem ? sites_fill(p, r) : 0;
+	memory_fill_absent(d, r, p->session->options);
+	err = d->kmem ? sites_fill(p, r) : 0;
+	return err || !d->alloc ? err : alloc_fill(p, d->alloc, r);
 }
 
 static bool memory_reported(const struct report *r)

@@ -52,7 +52,8 @@ struct memory_tree {
 
 /* `.rodata.memory` */
 struct memory_cfg {
-	__u32 cpus; /* counters are summed over so many; 0: too many, the global part alone */
+	__u32 cpus;  /* counters are summed over so many; 0: too many, the global part alone */
+	__u32 alloc; /* --alloc */
 };
 
 #define MEMORY_CPUS 64 /* more are not summed at each fault */

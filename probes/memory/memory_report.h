@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "absent.h"
+#include "alloc_report.h"
 #include "memory.h"
 #include "pmu.h"
 #include "pss.h"
@@ -72,6 +73,7 @@ struct memory_report {
 	size_t nsites;
 	struct memory_order_row *orders; /* that occurred */
 	size_t norders;
+	struct alloc_report alloc;
 	struct absent absent[MEMORY_ABSENT];
 	size_t nabsent;
 };

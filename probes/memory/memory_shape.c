@@ -235,6 +235,11 @@ static bool kmem_on(const void *base)
 	return ((const struct report *)base)->memory.has_kmem;
 }
 
+static bool alloc_on(const void *base)
+{
+	return ((const struct report *)base)->memory.alloc.present;
+}
+
 static bool has_pss(const void *base)
 {
 	return ((const struct report *)base)->memory.pss.processes;
@@ -305,7 +310,17 @@ static const struct shape absent_table[] = {
 	  .help = "--pmu: counters of the CPU, of the command and its descendants" }
 /* clang-format on */
 
-const struct shape memory_tick_shape[] = { MEMORY_TABLE, {} };
+#define ALLOC(table_, help_)                                                                       \
+	{                                                                                          \
+		.key = "alloc", .type = SHAPE_OBJECT, .optional = true, .present = alloc_on,       \
+		.offset = offsetof(struct report, memory.alloc), .sub = table_, .help = help_      \
+	}
+
+const struct shape memory_tick_shape[] = {
+	MEMORY_TABLE,
+	ALLOC(alloc_tick_shape, "--alloc: what the program allocates"),
+	{},
+};
 
 const struct shape memory_shape[] = {
 	MEMORY_TABLE,
@@ -323,6 +338,9 @@ const struct shape memory_shape[] = {
 	  .offset = offsetof(struct report, memory),
 	  .sub = kmem_table,
 	  .help = "--kmem: what the kernel allocated for the target" },
+	ALLOC(alloc_shape,
+	      "--alloc: what the program allocates itself by malloc and its kin, by caller, and "
+	      "what it maps"),
 	SHAPE_ROWS("processes", report, memory.processes, memory.nprocesses, process_table,
 		   "by process, as the ledger's"),
 	{ .key = "absent",

@@ -7,6 +7,9 @@
 
 extern const struct shape memory_shape[], memory_tick_shape[];
 
+extern const struct shape alloc_shape[], alloc_tick_shape[]; /* of struct alloc_report */
+
 void memory_text(const struct report *r, struct text_lines *t);
+void alloc_text(const struct report *r, struct text_lines *t);
 
 #endif

@@ -98,4 +98,5 @@ void memory_text(const struct report *r, struct text_lines *t)
 	stalls_line(m, t);
 	swap_line(m, t);
 	kmem_line(m, t);
+	alloc_text(r, t);
 }

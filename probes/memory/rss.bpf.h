@@ -295,20 +295,4 @@ int BPF_PROG(memory_unmapped, struct mm_struct *mm)
 	return mm_close((__u64)mm);
 }
 
-/* What lives when dwell comes. */
-SEC("iter/task")
-int memory_seed(struct bpf_iter__task *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct target *t = task ? target_of(task) : NULL;
-	__u64 mm;
-
-	if (!t)
-		return 0;
-	mm = (__u64)BPF_CORE_READ(task, mm);
-	if (mm && !bpf_map_lookup_elem(&memory_mms, &mm))
-		mm_open(mm, t->slot, t->proc_id);
-	return 0;
-}
-
 #endif

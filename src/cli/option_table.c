@@ -356,6 +356,11 @@ const struct option_row option_table[] = {
 	  "also count what the kernel itself allocates for the target, objects and pages, by the "
 	  "place in the kernel: costs an object of the target and its free together about 450 ns, "
 	  "one of other programs about 150 ns; --sample-interval lowers the target's part" },
+	{ 0, "alloc", NULL, TARGET, set_flag, AT(alloc), MEASURE,
+	  "also follow what programs allocate (malloc and its kin, mmap, brk), by caller, and what "
+	  "they never free: leaks. Dear: every malloc and every free of every process on the machine "
+	  "is trapped, on a virtual machine some 12 us for the two in the target and 7 us in others; "
+	  "--sample-interval lowers only what is kept of them" },
 	{ 0, "pmu", NULL, RUN, set_flag, AT(pmu), MEASURE,
 	  "also read the CPU's own counters: cycles, instructions, cache, TLB and branch misses, "
 	  "of COMMAND and all that it starts. The kernel has to exchange them at each context "

@@ -78,7 +78,7 @@ struct options {
 	size_t nlimits;
 	bool syscall_latency, io_latency;
 	bool lock_order;
-	bool kmem, pmu;
+	bool kmem, pmu, alloc;
 	unsigned sample_interval; /* --sample-interval N; 0, 1: every event */
 	bool wait_all;
 	const char *user; /* -u */

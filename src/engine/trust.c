@@ -64,6 +64,10 @@ static const struct loss losses[] = {
 	  "a Python function could not be read, or the ring was full: a frame has no name" },
 	{ COUNTER_LOST_PYTHON_BODY, "python_functions_lost",
 	  "no room for more Python functions: their frames have no name" },
+	{ COUNTER_LOST_BLOCK, "blocks_lost",
+	  "--alloc: table memory_blocks full: whether a block was freed is not known" },
+	{ COUNTER_LOST_CHANGE, "mappings_not_told",
+	  "--alloc: ring full: a mapping, or its end, is not counted" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
 };
 
@@ -105,6 +109,10 @@ static const struct loss folds[] = {
 	  "ring full: a stack is told when it is met again, else samples lack it" },
 	{ COUNTER_OTHER_STACK, "stacks_in_other",
 	  "too many different stacks: samples stand in rows called [other stacks]" },
+	{ COUNTER_OTHER_HEAP, "heaps_in_other",
+	  "--alloc: table memory_heaps full: calls of a process stand in the tree only" },
+	{ COUNTER_OTHER_CALLER, "callers_in_other",
+	  "--alloc: table memory_callers full: allocations stand in the row other" },
 	{ COUNTER_STALE, "stale_entries",
 	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
 	  "and not used" },
