@@ -205,6 +205,15 @@ else:
 
 
 @test
+def processes_that_end_at_once_have_their_names():
+    code = "import time\ndef brief():\n    time.sleep(0.004)\nbrief()"
+    _, rows = sample(["sh", "-c", 'for i in 1 2 3 4 5 6 7 8 9 10; do "$0" -c "$1"; done',
+                      python(), code])
+    ns = asleep(rows)
+    assert set(ns) == {("brief", "<module>")} and sum(ns.values()) >= 40 * lib.MS, ns
+
+
+@test
 def threads_have_other_numbers_in_a_pid_namespace():
     _, rows = sample([lib.need("unshare"), "--pid", "--fork", python(), "-c",
                       SLEEPER + "chain(10)"])
