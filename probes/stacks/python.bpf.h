@@ -278,7 +278,8 @@ unread:
 
 static __always_inline __u32 python_tid(void)
 {
-	struct pid *pid = KREAD_KNOWN(bpf_get_current_task_btf(), thread_pid);
+	/* a number to the verifier, which to 6.1 adds none that it does not know to a struct pid */
+	struct pid *pid = BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid);
 	__u32 level = BPF_CORE_READ(pid, level);
 	struct upid *own = (void *)pid + bpf_core_field_offset(struct pid, numbers);
 

@@ -3,6 +3,8 @@
 Threads that sleep at the end of known chains of calls. One more thread notes where they are
 (sys._current_frames()): the truth, printed as JSON. Runs on any CPython from 3.11 on and needs
 no module but built-in ones.
+
+    python_chains.py ROUNDS SECONDS     SECONDS: of each sleep
 """
 import functools
 import json
@@ -10,8 +12,8 @@ import sys
 import threading
 import time
 
-NAP = 0.01
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+ROUNDS = int(sys.argv[1])
+NAP = float(sys.argv[2])
 
 
 def nap(value=0):
