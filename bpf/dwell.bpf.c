@@ -12,5 +12,6 @@
 #include "../probes/io/io.bpf.c"
 #include "../probes/cpu/cpu.bpf.c"
 #include "../probes/locks/locks.bpf.c"
+#include "../probes/stacks/stacks.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

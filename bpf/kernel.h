@@ -111,6 +111,25 @@ struct inode {
 	u32 i_generation;
 } SLICE;
 
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+} SLICE;
+
+/* When it was last written to: until 6.6, from 6.7 (12cd44023651), from 6.11 (3aa63a569c64) */
+struct inode___spec {
+	struct timespec64 i_mtime;
+} SLICE;
+
+struct inode___dunder {
+	struct timespec64 __i_mtime;
+} SLICE;
+
+struct inode___sec {
+	s64 i_mtime_sec;
+	u32 i_mtime_nsec;
+} SLICE;
+
 struct address_space_operations {
 	void *read_folio, *readahead;
 } SLICE;
@@ -234,7 +253,10 @@ struct kmem_cache {
 } SLICE;
 
 struct mm_struct {
-	unsigned long start_brk, brk, start_stack;
+	unsigned long start_code, end_code, start_brk, brk, start_stack;
+	struct {
+		void *vdso;
+	} context;
 } SLICE;
 
 struct vm_area_struct {
@@ -360,6 +382,12 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+} SLICE;
+
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
 } SLICE;
 
 /* include/linux/sched.h; the same numbers since 4.14 (TASK_FROZEN: 6.1, f5d39b020809) */

@@ -54,6 +54,11 @@ enum event_kind {
 	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
 	EVENT_MEMORY_OOM,     /* struct memory_oom */
 	EVENT_MEMORY_CHANGE,  /* --alloc: struct memory_change */
+	EVENT_STACKS_BODY,    /* struct stacks_body, stacks.h */
+	EVENT_STACKS_FILE,    /* struct stacks_file_event */
+	EVENT_STACKS_PROCESS, /* struct stacks_process_event, walk.h */
+	EVENT_STACKS_COPY,    /* struct stacks_copy */
+	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
 };
 
 struct event_head {
@@ -148,7 +153,19 @@ enum counter {
 	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
 	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
 	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
-	COUNTER_MAX = 64
+	COUNTER_NEXT_STACKS_FILE,  /* stacks: files with code that were given a number */
+	COUNTER_LOST_STACKS_FILE,  /* no number left: a file's code has no names */
+	COUNTER_LATE_STACKS_FILE,  /* ring full: a file is told of later */
+	COUNTER_LOST_MAPS,         /* stacks_maps full: a process whose mappings are not kept */
+	COUNTER_LOST_MAPPING,      /* too many mappings of a process: one is not kept */
+	COUNTER_LATE_STACK,        /* ring full: a stack is told when it is met again */
+	COUNTER_LOST_STACK,        /* stacks_seen full: a stack without its frames */
+	COUNTER_LOST_STACK_COPY,   /* ring full: a stack stays cut at a file without a table */
+	COUNTER_BUSY_STACK,        /* a walk was under way on that CPU: no stack taken */
+	COUNTER_LOST_SAMPLE,       /* stacks_rows full, or busy: a sample not counted */
+	COUNTER_LOST_STACK_BODY,   /* set by user space: samples of stacks that were never told */
+	COUNTER_OTHER_STACK,       /* ditto: samples for whose stacks it had no room */
+	COUNTER_MAX = 96
 };
 
 /* Value of the shared array `control`: what the user side tells the kernel side while it runs. */

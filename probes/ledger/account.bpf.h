@@ -7,6 +7,7 @@
 #ifndef DWELL_LEDGER_ACCOUNT_BPF_H
 #define DWELL_LEDGER_ACCOUNT_BPF_H
 
+#include "../stacks/debt.bpf.h"
 #include "hist.h"
 #include "ledger.h"
 #include "target.bpf.h"
@@ -121,6 +122,7 @@ static __always_inline __u64 move(struct ledger_thread *l, __u32 as, __u32 to, _
 	barrier();
 	stat_add(&l->states[as], ns);
 	hist_add(l, as, ns);
+	stacks_waited(&l->stack, as, ns);
 	l->since_ns = now;
 	barrier();
 	l->seq++;

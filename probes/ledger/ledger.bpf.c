@@ -13,6 +13,7 @@
  * sched_waking). Those two can overlap for one moment, as a switch publishes the new state:
  * it does so last, when seq, which tells the iterator of a write in between, is even again.
  */
+#include "../stacks/offcpu.bpf.h"
 #include "account.bpf.h"
 #include "block.bpf.h"
 #include "final.bpf.h"
@@ -151,6 +152,7 @@ __noinline int arrive_unseen(struct ledger_thread *l, __u64 now)
 	move(l, l->state, STATE_ON_CPU, at);
 	clocks_begin(l, clocks);
 	l->came -= now - at;
+	stacks_forget(l);
 	return 0;
 }
 
@@ -169,6 +171,7 @@ static __always_inline void switch_out(struct ledger_thread *l, struct task_stru
 {
 	__u32 ts = task->__state, to;
 
+	stacks_leave(l, task);
 	if (ts & TASK_DEAD) {
 		account_close(l, now);
 		return;
@@ -207,6 +210,7 @@ static __always_inline void switch_in(struct ledger_thread *l, task_ref task, __
 		l->object = 0;
 	}
 	move(l, as, STATE_ON_CPU, now);
+	stacks_arrive(l, task);
 }
 
 /* The last switch of a target that has no account: refused, or not opened in time. */
@@ -390,6 +394,7 @@ int ledger_seed(struct bpf_iter__task *ctx)
 	} else if (ts != TASK_RUNNING && !(ts & TASK_WAKING)) {
 		l->state = block_task(l, task, ts);
 	}
+	stacks_seed(l, task);
 	l = account_open(task, l);
 	if (l)
 		settle_base(l, task);

@@ -157,6 +157,7 @@ static bool ledger_event(struct probe *p, const struct event_head *head, size_t 
 		if (f.thread.hist[i] < HIST_UNASKED && f.thread.hist[i] >= b->nblocks)
 			f.thread.hist[i] = HIST_NONE;
 	book_final(b, &p->session->tree, &f);
+	session_account(p->session, &f);
 	for (int i = 0; i < LEDGER_STATES; i++)
 		if (f.thread.hist[i] < HIST_UNASKED)
 			give_back(b, f.thread.hist[i]);
@@ -189,6 +190,7 @@ static void take_live(void *ctx, const void *data, size_t size)
 		memcpy(&f, (const char *)data + at, sizeof(f));
 		cpu_time_live(&b->cpu_time, &f);
 		book_live(b, p->session, &f);
+		session_account(p->session, &f);
 	}
 }
 
@@ -222,6 +224,7 @@ static int read_living(struct probe *p, struct ledger_book *b, int tries)
 
 		session_poll(s);
 		book_begin(b);
+		session_account(s, NULL);
 		cpu_time_begin(&b->cpu_time);
 		err = session_iterate(p, "ledger_live", take_live, p);
 		b->unsteady = comings_and_goings(s) - before + on_their_way(s);

@@ -106,6 +106,27 @@ struct waker_stat {
 #define HIST_UNASKED 0xfffffffeU /* state not met yet */
 #define RACE_NS 20000            /* a wake this short before the switch was for it */
 
+/*
+ * What the probe stacks keeps of a thread, here because the account is at hand at each switch;
+ * see probes/stacks/offcpu.bpf.h. A stay off the CPU is a block or a preemption, then perhaps
+ * waiting for a CPU: ns[0] and ns[1].
+ */
+enum stack_user {
+	USER_UNKNOWN,   /* it waited before the attach, and not in a call */
+	USER_TAKEN,     /* `user` has it */
+	USER_AT_RETURN, /* it is to be taken when the call returns */
+};
+
+struct stack_account {
+	__u64 debt_ns;             /* time off the CPU that no sample stands for yet */
+	__u64 ns[2];               /* what the sample of the present stay stands for */
+	__u32 count[2];            /* of it; both 0: it is none */
+	__u64 user, kernel, waker; /* its stacks, by hash */
+	__u64 ip, sp;              /* the user's, in the call that waits */
+	__u32 state;               /* of ns[0] */
+	__u32 user_from;           /* enum stack_user */
+};
+
 /* Account of one thread; the value of the task storage `ledger_threads`. */
 struct ledger_thread {
 	__u64 since_ns; /* when the present state began */
@@ -138,6 +159,7 @@ struct ledger_thread {
 	__u32 last_state, last_object; /* of the last block in a system call */
 	struct object_stat objects[LEDGER_OBJECTS];
 	struct waker_stat wakers[LEDGER_WAKERS];
+	struct stack_account stack;
 };
 
 /* Totals of threads whose end the ring refused. */

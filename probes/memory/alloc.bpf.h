@@ -314,12 +314,12 @@ static __always_inline struct memory_thread *thread_of(struct task_struct *task,
 }
 
 /* A call whose frames lie below that of the call in progress; at it: the caller jumped here. */
-static __always_inline bool in_call(const struct memory_thread *thread, __u64 sp)
+static __always_inline bool alloc_in_call(const struct memory_thread *thread, __u64 sp)
 {
 	return thread->sp && sp <= thread->sp && thread->sp - sp < CALL_DEPTH;
 }
 
-static __always_inline bool in_free(const struct memory_thread *thread, __u64 sp)
+static __always_inline bool alloc_in_free(const struct memory_thread *thread, __u64 sp)
 {
 	__u64 word = 0;
 
@@ -391,7 +391,7 @@ int memory_alloc_enter(void *ctx)
 		return 0;
 	thread = thread_of(task, t);
 	heap = thread ? heap_of(t->proc_id) : NULL;
-	if (!heap || in_call(thread, sp))
+	if (!heap || alloc_in_call(thread, sp))
 		return 0;
 	function = bpf_get_attach_cookie(ctx);
 	if (function >= ALLOC_FUNCTIONS)
@@ -487,14 +487,14 @@ int memory_alloc_free(void *ctx)
 		return 0;
 	thread = thread_of(task, t);
 	heap = thread ? heap_of(t->proc_id) : NULL;
-	if (!heap || in_call(thread, sp))
+	if (!heap || alloc_in_call(thread, sp))
 		return 0;
 	key.address = REGISTER(regs, di);
 	key.proc_id = t->proc_id;
 	key.image = heap->image;
 	if (key.address && block_take(&key, &block))
 		block_freed(heap, &block, t->proc_id);
-	else if (in_free(thread, sp) && (sp < thread->free_sp || key.address == thread->freed) &&
+	else if (alloc_in_free(thread, sp) && (sp < thread->free_sp || key.address == thread->freed) &&
 		 key.address)
 		return 0; /* a wrapper's, which has been counted */
 	else if (!key.address)

@@ -54,9 +54,9 @@ static __always_inline void change_caller(struct memory_change *e, const struct 
 	struct memory_heap *heap = heap_of(t->proc_id);
 
 	e->allocator = 1;
-	if (thread && in_call(thread, regs->sp))
+	if (thread && alloc_in_call(thread, regs->sp))
 		key.stack = thread->caller;
-	else if (thread && in_free(thread, regs->sp))
+	else if (thread && alloc_in_free(thread, regs->sp))
 		key.stack = thread->free_return;
 	else
 		e->allocator = 0;

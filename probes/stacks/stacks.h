@@ -38,7 +38,22 @@ enum stack_end {
 	STACK_NO_PROGRESS,
 	STACK_NO_PROCESS, /* mappings of the process are not known */
 	STACK_NO_USER,    /* between two programs: inside execve, at the end */
+	STACK_NOT_TAKEN,  /* waits still, or has since before the attach */
 	STACK_ENDS
+};
+
+/* Constants of the session, .rodata.stacks. */
+struct stacks_cfg {
+	__u64 quantum_ns; /* of time off the CPU; 0: each wait is a sample */
+	__u64 sample_ns;  /* what a sample on a CPU stands for */
+	__u32 on;         /* the probe is on; else the verifier drops what it asks for */
+	__u32 wakers;     /* --wakers */
+};
+
+/* What user space tells while it runs: the only element of stacks_control, mapped. */
+struct stacks_control {
+	__u32 table; /* rows go to stacks_rows (0) or stacks_rows_b (1): the other is emptied */
+	__u32 used;  /* rows made there; beyond half of it user space is woken */
 };
 
 /* EVENT_STACKS_BODY: a stack seen for the first time. */
@@ -58,6 +73,17 @@ struct stacks_file_event {
 	__u64 inode;
 	__u32 dev;  /* kernel's: major << 20 | minor */
 	__u32 file; /* number */
+};
+
+/* A thread that is not on a CPU, as the iterator stacks_waits has it. */
+struct stacks_wait {
+	__u32 thread_id, proc_id;
+	__u64 since_ns;       /* of its account: in which stay it is */
+	__u64 user;           /* stack, if it was taken; else from these registers */
+	__u64 ip, sp, bp, di; /* as it came into the kernel */
+	__u32 user_from;      /* enum stack_user */
+	__u32 n;
+	__u64 frames[STACK_FRAMES + 1]; /* of the kernel */
 };
 
 /* Key and value of the map stacks_rows. Hashes: 0 is none. */

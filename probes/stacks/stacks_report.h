@@ -43,16 +43,53 @@ struct stack_row {
 	const struct stack_frame *const *frames; /* leaf first: waker, kernel, user; interned */
 };
 
+/* denet's view of one stack in one state, of all threads that had it. */
+struct stack_trace_frame {
+	uint64_t address;
+	const char *symbol, *source_location; /* NULL: not known */
+	const char *module, *kind;
+};
+
+struct stack_trace_frames {
+	struct stack_trace_frame *rows; /* leaf first */
+	size_t n;
+};
+
+struct stack_trace_thread {
+	uint32_t ids[2]; /* pid, tid; tid 0: threads that have ended */
+};
+
+struct stack_trace {
+	struct {
+		uint32_t pid, tid, prev_state;
+		uint64_t offcpu_time_ns, start_time_ns, end_time_ns;
+		int user_stack_id, kernel_stack_id;
+	} event;
+	struct stack_trace_frames user, kernel, waker;
+	const char *process_name, *thread_name, *user_stack_error, *kernel_stack_error;
+	const char *state;
+	uint64_t time_ns, count;
+	struct stack_trace_thread *threads;
+	size_t nthreads;
+	uint64_t threads_cut; /* threads that had it too */
+};
+
 struct stacks_report {
 	bool present;
 	uint64_t quantum_ns; /* of off-CPU samples; 0: every block */
 	uint32_t frequency;  /* of on-CPU samples, a second and CPU */
+	const char *clock;   /* what makes them: "cycles", "cpu-clock"; NULL: nothing does */
 	struct stack_row *rows;
 	size_t nrows;
 	uint64_t samples, truncated; /* samples; those whose stack is not whole */
 	uint64_t ends[16];           /* samples by enum stack_end */
 	uint64_t not_sampled_ns;     /* time without a stack, in rows of count 0 */
 	uint64_t other_ns;           /* time in rows cut: table full; counted in trust */
+	/* made of the rows by stack_traces_make() (sink/stack_traces.h) */
+	uint64_t rows_ns;           /* time of all rows */
+	struct stack_trace *traces; /* by time, descending; bounded */
+	size_t ntraces;
+	uint64_t traces_cut, traces_cut_ns; /* those that were left out */
 };
 
 #endif

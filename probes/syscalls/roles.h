@@ -13,7 +13,8 @@ enum call_role {
 	ROLE_IO = 1,
 	ROLE_NETWORK = 2,
 	ROLE_LOCKS = 4,
-	ROLE_MEMORY = 8, /* --alloc */
+	ROLE_STACKS = 8,
+	ROLE_MEMORY = 16, /* --alloc */
 };
 
 #endif

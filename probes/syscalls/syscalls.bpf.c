@@ -11,6 +11,7 @@
  * return from its own fork. Limits: execveat without a directory is seen as execve; the
  * 32-bit sigreturn is seen as rt_sigreturn.
  */
+#include "../stacks/offcpu.bpf.h"
 #include "final.bpf.h"
 #include "roles.bpf.h"
 #include "syscalls.h"
@@ -315,6 +316,7 @@ static __always_inline int count_call(__u64 nr, __s64 ret, struct pt_regs *regs)
 	__u32 slot = call_slot(nr), roles;
 	__u64 ns = 0;
 
+	stacks_call_returns(task);
 	if (!c || slot >= CALL_SLOTS || (task->thread_info.status & TS_COMPAT)) {
 		if ((!c && !task_map_any(task)) || !count_slow(nr, ret))
 			return 0;

@@ -12,6 +12,7 @@
 #include "evidence.h"
 #include "format.h"
 #include "launch.h"
+#include "stack_traces.h"
 #include "term.h"
 #include "text.h"
 #include "verdict.h"
@@ -174,6 +175,8 @@ static struct report *make_report(struct monitor *m, bool final)
 	r->target = m->target;
 	r->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	r->syscalls.analysis.verdict = verdict_make(r);
+	if (final && r->stacks.present)
+		stack_traces_make(r);
 	return r;
 }
 

@@ -19,6 +19,9 @@
 #define MAX_INTERVAL_MS (24U * 3600 * 1000)
 #define MAX_SAMPLE_INTERVAL 1000000U
 #define MAX_DURATION_S 1e9
+#define MAX_FREQUENCY 20000U
+#define MAX_QUANTUM 3600000000U
+#define MAX_QUANTUM_NS 3600000000000ULL
 #define LIST_LEN 256
 
 #define RUN (1U << COMMAND_RUN)
@@ -88,6 +91,52 @@ static int set_ebpf(struct options *o, const struct option_row *row, const char 
 	(void)value;
 	o->enable_ebpf = row->offset == AT(enable_ebpf);
 	o->no_ebpf = !o->enable_ebpf;
+	return 0;
+}
+
+/* Options about stacks want them. */
+static int set_of_stacks(struct options *o, const struct option_row *row, const char *value)
+{
+	o->stacks = true;
+	return set_flag(o, row, value);
+}
+
+static int set_frequency(struct options *o, const struct option_row *row, const char *value)
+{
+	unsigned long hz;
+
+	if (!parse_number(value, MAX_FREQUENCY, &hz) || !hz)
+		return refuse("option '--%s': '%s' is not a number of samples a second from 1 to "
+			      "%u",
+			      row->name, value, MAX_FREQUENCY);
+	o->stacks = true;
+	o->frequency = (unsigned)hz;
+	return 0;
+}
+
+/* "1ms", "500us", "2s", "0". */
+static int set_quantum(struct options *o, const struct option_row *row, const char *value)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	size_t digits = strspn(value, "0123456789");
+	char number[12] = "";
+	unsigned long n = 0;
+	uint64_t ns = 0;
+
+	if (digits < sizeof(number))
+		memcpy(number, value, digits);
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (!strcmp(value + digits, units[i].unit))
+			ns = units[i].ns;
+	if (!parse_number(number, MAX_QUANTUM, &n) || (n && !ns) || n * ns > MAX_QUANTUM_NS)
+		return refuse("option '--%s': '%s' is not a time like 1ms, 500us or 0 (each wait), "
+			      "at most an hour",
+			      row->name, value);
+	o->stacks = true;
+	o->stack_quantum_ns = n * ns;
 	return 0;
 }
 
@@ -308,6 +357,19 @@ const struct option_row option_table[] = {
 	  "also read the CPU's own counters: cycles, instructions, cache, TLB and branch misses, "
 	  "of COMMAND and all that it starts. The kernel has to exchange them at each context "
 	  "switch: what that costs depends on the CPU" },
+	{ 0, "stacks", NULL, TARGET, set_flag, AT(stacks), MEASURE,
+	  "also sample the code behind the time, on a CPU and waiting: see the outputs of stacks, "
+	  "and `stacks` in the records" },
+	{ 0, "stack-quantum", "TIME", TARGET, set_quantum, AT(stack_quantum_ns), MEASURE,
+	  "take a stack each time that a thread has waited for another TIME, which then stands "
+	  "for it: 1ms (default), 500us, 0 for each wait, which costs about 2 us a wait" },
+	{ 'F', "frequency", "HZ", TARGET, set_frequency, AT(frequency), MEASURE,
+	  "look HZ times a second which code runs on each CPU (default 99)" },
+	{ 0, "inline", NULL, TARGET, set_of_stacks, AT(inlined), MEASURE,
+	  "stacks also have inlined functions and lines, where there is debug information: it "
+	  "takes longer to name them" },
+	{ 0, "wakers", NULL, TARGET, set_of_stacks, AT(wakers), MEASURE,
+	  "beyond the leaf of a wait the stack of who ended it: costs a stack more a sample" },
 	{ 0, "sample-interval", "N", TARGET, set_count, AT(sample_interval), MEASURE,
 	  "of events of high frequency look at one in N only, and count it N times; the figures "
 	  "concerned say that they are sampled (default 1: every event)" },

@@ -19,6 +19,8 @@
 
 #define DEFAULT_INTERVAL_MS 100
 #define DEFAULT_MAX_INTERVAL_MS 1000
+#define DEFAULT_FREQUENCY 99 /* not 100: what runs on every tick is not met each time */
+#define DEFAULT_QUANTUM_NS 1000000
 
 /* Decimal digits alone, at most `max`. */
 bool parse_number(const char *text, unsigned long max, unsigned long *out)
@@ -342,7 +344,11 @@ int options_parse(struct options *o, int argc, char **argv)
 	struct parser p = { .o = o, .argv = argv, .argc = argc, .next = 1 };
 	int err;
 
-	*o = (struct options){ .interval_ms = DEFAULT_INTERVAL_MS };
+	*o = (struct options){
+		.interval_ms = DEFAULT_INTERVAL_MS,
+		.frequency = DEFAULT_FREQUENCY,
+		.stack_quantum_ns = DEFAULT_QUANTUM_NS,
+	};
 	err_clear();
 	p.command_at = find_command_word(argc, argv);
 	if (p.command_at < argc) {

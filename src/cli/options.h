@@ -54,9 +54,12 @@ struct options {
 	bool quiet;               /* -q: no progress, no summary screen */
 	bool since_process_start;
 	bool exclude_children;
-	const char *stats_out; /* --stats FILE: also write the statistics of the run there */
-	const char *evidence;  /* --evidence FILE: ChainBench's evidence of the run */
-	bool stacks;           /* --stacks; ask options_want_stacks() */
+	const char *stats_out;     /* --stats FILE: also write the statistics of the run there */
+	const char *evidence;      /* --evidence FILE: ChainBench's evidence of the run */
+	uint64_t stack_quantum_ns; /* --stack-quantum */
+	unsigned frequency;        /* -F */
+	bool inlined, wakers;      /* --inline, --wakers */
+	bool stacks;               /* --stacks; ask options_want_stacks() */
 	const char *folded, *pprof, *speedscope, *flame; /* FILE of each; NULL: not wanted */
 	enum folded_state folded_state;                  /* --folded-state last|first|none */
 	bool enable_ebpf;                                /* accepted for denet's sake: always on */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "flame.h"
 #include "pprof.h"
 #include "speedscope.h"
 
@@ -27,6 +28,13 @@ static int write_speedscope(const struct options *o, const struct report *r, str
 	return speedscope_write(r, f);
 }
 
+static int write_flame(const struct options *o, const struct report *r, struct outfile *f)
+{
+	const char *dot = strrchr(o->flame, '.');
+
+	return flame_write(r, f, dot && !strcmp(dot, ".html"));
+}
+
 static const struct {
 	const char *option;
 	size_t path; /* in struct options */
@@ -35,14 +43,14 @@ static const struct {
 	{ "--folded", offsetof(struct options, folded), write_folded },
 	{ "--pprof", offsetof(struct options, pprof), write_pprof },
 	{ "--speedscope", offsetof(struct options, speedscope), write_speedscope },
+	{ "--flame", offsetof(struct options, flame), write_flame },
 };
 
 static const char *path_of(const struct options *o, size_t i)
 {
 	const char *path = NULL;
 
-	if (outputs[i].option)
-		memcpy(&path, (const char *)o + outputs[i].path, sizeof(path));
+	memcpy(&path, (const char *)o + outputs[i].path, sizeof(path));
 	return path;
 }
 

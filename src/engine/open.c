@@ -28,7 +28,7 @@ static const struct probe_class *class_named(const char *name)
 }
 
 /* Probes that see system calls through the probe syscalls: roles.h. */
-static const char *const in_calls[] = { "io", "network", "locks", "memory" };
+static const char *const in_calls[] = { "io", "network", "locks", "memory", "stacks" };
 #define IN_CALLS (sizeof(in_calls) / sizeof(in_calls[0]))
 
 /* memory only with --alloc */
@@ -50,6 +50,8 @@ bool session_wants(const struct session *s, const char *name)
 		return true;
 	if (!strcmp(name, "memory") && s->options->alloc)
 		return true;
+	if (!strcmp(name, "stacks"))
+		return options_want_stacks(s->options);
 	if (list ? probe_listed(list, name) : !class->opt_in)
 		return true;
 	for (size_t i = 0; i < IN_CALLS && !strcmp(name, "syscalls"); i++)
@@ -97,7 +99,7 @@ static bool is_used_by(const struct probe *alone, const struct probe_class *owne
 	for (size_t i = 0; i < IN_CALLS && !strcmp(alone->class->name, "syscalls"); i++)
 		if (!strcmp(owner->name, in_calls[i]))
 			return true;
-	return false;
+	return !strcmp(alone->class->name, "ledger") && !strcmp(owner->name, "stacks");
 }
 
 /* Maps are called PROBE_what; others are everybody's. */

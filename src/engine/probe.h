@@ -19,6 +19,7 @@
 #include "shape.h"
 #include "slots.h"
 
+struct ledger_final;
 struct session;
 struct probe;
 struct text_lines;
@@ -57,8 +58,17 @@ struct probe_class {
 	int (*start)(struct probe *p);
 	/* `run`: the next child that this process forks is the command. May be NULL. */
 	void (*arm)(struct probe *p, int launcher);
+	/* `attach`: living threads have been taken in, perhaps again. 0 or -errno. */
+	int (*seed)(struct probe *p);
 	/* A ring record that no one else took; returns true when it was this probe's. */
 	bool (*event)(struct probe *p, const struct event_head *head, size_t size);
+	/* Regularly: takes in what the kernel side holds. May be NULL. */
+	void (*poll)(struct probe *p);
+	/*
+	 * A thread's account: of one that has ended, once; in a report of each living one, after a
+	 * call with NULL: forget those of before. The ledger's snapshot comes first. May be NULL.
+	 */
+	void (*account)(struct probe *p, const struct ledger_final *f);
 	/* Reads what is live, fills this probe's part of the report. */
 	int (*snapshot)(struct probe *p, struct report *r);
 	/* Two or three lines for the summary screen; none when it saw nothing. */

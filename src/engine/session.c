@@ -164,6 +164,15 @@ int session_iterate_map(struct probe *p, const char *prog_name, const char *map,
 	return iterate(p, prog_name, &opts, take, ctx);
 }
 
+int session_iterate_task(struct probe *p, const char *prog_name, pid_t tid,
+			 void (*take)(void *ctx, const void *data, size_t size), void *ctx)
+{
+	union bpf_iter_link_info info = { .task.tid = (__u32)tid };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return iterate(p, prog_name, &opts, take, ctx);
+}
+
 static void take_nothing(void *ctx, const void *data, size_t size)
 {
 	(void)ctx;
@@ -191,6 +200,9 @@ int session_seed(struct session *s, const pid_t *pids, size_t n)
 		if (s->probes[i].obj && bpf_object__find_program_by_name(s->probes[i].obj, name))
 			err = session_iterate(&s->probes[i], name, take_nothing, NULL);
 	}
+	for (size_t i = 0; !err && i < s->nprobes; i++)
+		if (s->probes[i].obj && s->probes[i].class->seed)
+			err = s->probes[i].class->seed(&s->probes[i]);
 	return err ? err : (int)(s->counters[COUNTER_THREADS_BORN] - before);
 }
 
@@ -205,7 +217,17 @@ void session_poll(struct session *s)
 {
 	ring_buffer__consume(s->ring);
 	slots_collect(s);
+	for (size_t i = 0; i < s->nprobes; i++)
+		if (s->probes[i].obj && s->probes[i].class->poll)
+			s->probes[i].class->poll(&s->probes[i]);
 	tree_trim(&s->tree);
+}
+
+void session_account(struct session *s, const struct ledger_final *f)
+{
+	for (size_t i = 0; i < s->nprobes; i++)
+		if (s->probes[i].obj && s->probes[i].class->account)
+			s->probes[i].class->account(&s->probes[i], f);
 }
 
 bool session_lost_ends(const struct session *s)

@@ -75,12 +75,18 @@ struct proc_member *session_members(struct session *s, size_t *n);
 uint64_t session_clock(void); /* CLOCK_MONOTONIC, ns: the kernel side's bpf_ktime_get_ns() */
 /* A line for the trust block: what is missing and why. Beyond eight they are dropped. */
 void session_note(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Shows each probe that wants to see it a thread's account; probe.h. */
+void session_account(struct session *s, const struct ledger_final *f);
 /* Runs an iterator program of p's object to its end; whole records go to `take`. */
 int session_iterate(struct probe *p, const char *prog_name,
 		    void (*take)(void *ctx, const void *data, size_t size), void *ctx);
 /* The same over the elements of the map `map` (a program of iter/bpf_map_elem). */
 int session_iterate_map(struct probe *p, const char *prog_name, const char *map,
 			void (*take)(void *ctx, const void *data, size_t size), void *ctx);
+
+/* The same over what the kernel has of one thread (a program of iter/task_vma). */
+int session_iterate_task(struct probe *p, const char *prog_name, pid_t tid,
+			 void (*take)(void *ctx, const void *data, size_t size), void *ctx);
 
 /*
  * Loads and attaches `source` of `class` (NULL: the target object) alone, and lets go of

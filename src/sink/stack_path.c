@@ -93,6 +93,13 @@ size_t stack_path_common(const struct stack_row *a, const struct stack_row *b)
 	return common;
 }
 
+static int compare_threads(const struct stack_row *a, const struct stack_row *b)
+{
+	if (a->proc_id != b->proc_id)
+		return a->proc_id < b->proc_id ? -1 : 1;
+	return (a->thread_id > b->thread_id) - (a->thread_id < b->thread_id);
+}
+
 static int by_path(const void *a, const void *b)
 {
 	const struct stack_row *x = *(const struct stack_row *const *)a;
@@ -100,23 +107,20 @@ static int by_path(const void *a, const void *b)
 	size_t common;
 	int order = compare_paths(x, y, &common);
 
-	if (order)
-		return order;
-	if (x->state != y->state)
-		return x->state < y->state ? -1 : 1;
-	return (x > y) - (x < y);
+	if (!order)
+		order = (x->state > y->state) - (x->state < y->state);
+	if (!order)
+		order = compare_threads(x, y);
+	return order ? order : (x > y) - (x < y);
 }
 
 static int by_thread(const void *a, const void *b)
 {
 	const struct stack_row *x = *(const struct stack_row *const *)a;
 	const struct stack_row *y = *(const struct stack_row *const *)b;
+	int order = compare_threads(x, y);
 
-	if (x->proc_id != y->proc_id)
-		return x->proc_id < y->proc_id ? -1 : 1;
-	if (x->thread_id != y->thread_id)
-		return x->thread_id < y->thread_id ? -1 : 1;
-	return by_path(a, b);
+	return order ? order : by_path(a, b);
 }
 
 const struct stack_row **stack_rows_sorted(const struct stacks_report *s, enum stack_order order,

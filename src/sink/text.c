@@ -19,7 +19,7 @@
 #define TOP 5
 
 /* Green works, yellow waits for a CPU, red for a lock, dim waits for nothing to be done. */
-static enum text_color state_color(enum ledger_state state)
+enum text_color text_state_color(enum ledger_state state)
 {
 	switch (state) {
 	case STATE_ON_CPU:
@@ -141,7 +141,7 @@ static void state_row(struct table *t, const struct account *a, enum ledger_stat
 
 	if (!table_row(t))
 		return;
-	state_cells(t, ledger_state_names[state], state_color(state), w->ns, a->lifetime_ns);
+	state_cells(t, ledger_state_names[state], text_state_color(state), w->ns, a->lifetime_ns);
 	table_text(t, STATE_COUNT, COLOR_NONE, "%s", format_count(buf, w->count));
 	if (w->p99_ns)
 		table_text(t, STATE_P99, COLOR_NONE, "%s",
@@ -210,7 +210,8 @@ static void print_objects(FILE *f, const struct report *r, const struct text_sty
 	for (size_t i = 0; i < r->ledger.nobjects && i < TOP && table_row(t); i++) {
 		const struct object_row *o = &r->ledger.objects[i];
 
-		table_text(t, CAUSE, state_color(o->state), "%s", ledger_state_names[o->state]);
+		table_text(t, CAUSE, text_state_color(o->state), "%s",
+			   ledger_state_names[o->state]);
 		table_text(t, NAME, COLOR_NONE, "%s", o->name ? o->name : "-");
 		table_text(t, WHO, COLOR_DIM, "%.*s %u", COMM_LEN, o->comm, o->pid);
 		table_text(t, TIME, COLOR_NONE, "%s", format_duration(buf, o->ns, style->utf8));
@@ -244,7 +245,7 @@ static void account_cells(struct table *t, const struct account *a)
 				   a->states[STATE_RUNQUEUE].ns + a->states[STATE_PREEMPTED].ns,
 				   utf8));
 	if (a->states[top].ns)
-		table_text(t, WHO_CAUSE, state_color(top), "%s %s", ledger_state_names[top],
+		table_text(t, WHO_CAUSE, text_state_color(top), "%s %s", ledger_state_names[top],
 			   format_duration(buf, a->states[top].ns, utf8));
 }
 
@@ -445,6 +446,7 @@ void text_report(FILE *f, const struct report *r, const struct text_style *style
 		print_objects(f, r, style);
 		print_processes(f, r, style);
 		print_commands(f, r, style);
+		text_stacks(f, r, style);
 	} else {
 		text_usage(f, r, style);
 	}

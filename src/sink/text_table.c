@@ -47,9 +47,11 @@ void table_free(struct table *t)
 {
 	if (!t)
 		return;
-	for (size_t r = 0; r < t->nrows; r++)
+	for (size_t r = 0; r < t->nrows; r++) {
 		for (size_t c = 0; c < t->ncolumns; c++)
 			free(t->cells[r][c].text);
+		free(t->notes[r]);
+	}
 	free(t);
 }
 
@@ -91,6 +93,15 @@ void table_bar(struct table *t, size_t column, enum text_color color, double rat
 
 	cell->ratio = ratio < 0 ? 0 : ratio > 1 ? 1 : ratio;
 	cell->color = color;
+}
+
+void table_note(struct table *t, int indent, const char *text)
+{
+	char **note = &t->notes[t->nrows - 1];
+
+	free(*note);
+	if (asprintf(note, "%*s%s", indent, "", text) < 0)
+		*note = NULL;
 }
 
 /* --- fitting --- */
@@ -298,6 +309,9 @@ void table_print(FILE *f, struct table *t, const char *heading)
 
 	fit_columns(t, &fit, heading);
 	print_heading(f, t, &fit, heading);
-	for (size_t r = 0; r < t->nrows; r++)
+	for (size_t r = 0; r < t->nrows; r++) {
 		print_row(f, t, &fit, r);
+		if (t->notes[r])
+			fprintf(f, "%s\n", t->notes[r]);
+	}
 }

@@ -53,6 +53,7 @@ struct table {
 	size_t ncolumns, nrows;
 	int blanks; /* owed to the line: never printed at its end */
 	struct table_cell cells[TABLE_ROWS][TABLE_COLUMNS];
+	char *notes[TABLE_ROWS]; /* lines below their rows; NULL: none */
 };
 
 struct table *table_new(const struct text_style *style, const struct table_column *columns,
@@ -65,6 +66,8 @@ void table_text(struct table *t, size_t column, enum text_color color, const cha
 	__attribute__((format(printf, 4, 5)));
 void table_indent(struct table *t, size_t column, int indent);
 void table_bar(struct table *t, size_t column, enum text_color color, double ratio);
+/* A line of its own below the present row, indented; cleaned and cut to the screen already. */
+void table_note(struct table *t, int indent, const char *text);
 void table_print(FILE *f, struct table *t, const char *heading);
 
 /* Text between the codes that switch `color` on and off, when style has colour. */

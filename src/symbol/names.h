@@ -3,7 +3,8 @@
  * Names for addresses: places in files, in the kernel, in JIT code. Files are opened while a
  * process that maps them lives (names_file), named later, cached by build-id. What has no
  * symbol is "module+0xoffset". Frames are interned: equal places give the same pointer.
- * Bounded: see names_open(). Not thread safe.
+ * Bounded: see names_open(). Not thread safe. Include it as "symbol/names.h": there is
+ * another names.h.
  */
 #ifndef DWELL_SYMBOL_NAMES_H
 #define DWELL_SYMBOL_NAMES_H
@@ -15,9 +16,15 @@
 
 #include "stacks_report.h" /* struct stack_frame */
 
+#define NAMES_OPEN_FILES 128
+
 struct names;
 
-/* inlined: also inlined functions and lines, from debug information (slower). NULL: no memory. */
+/*
+ * inlined: also inlined functions and lines, from debug information (slower). NULL: no memory.
+ * Kept are 262,144 places, 65,536 files, 48 MiB of names and frames; what comes after has one
+ * frame, `[too many places to name]`, and is counted.
+ */
 struct names *names_open(bool inlined);
 void names_close(struct names *n);
 
@@ -51,6 +58,7 @@ const struct stack_frame *names_mark(struct names *n, enum stack_frame_kind kind
 struct names_counts {
 	uint64_t frames, unnamed; /* distinct places; of them without a function's name */
 	uint64_t files, files_lost;
+	uint64_t lost; /* frames and marks that found no room */
 };
 void names_count(const struct names *n, struct names_counts *counts);
 

@@ -138,6 +138,40 @@ static void probes_and_sources(void **state)
 		"option '--limit': '=1' is not NAME=N with N from 1 to 2147483647");
 }
 
+static void outputs_of_stacks(void **state)
+{
+	static const char *const wanting[] = {
+		"run --folded f x",
+		"run --pprof f x",
+		"run --speedscope f x",
+		"run --flame f.svg x",
+	};
+
+	assert_int_equal(parse("run x"), 0);
+	assert_false(options_want_stacks(&o));
+	for (size_t i = 0; i < sizeof(wanting) / sizeof(*wanting); i++) {
+		assert_int_equal(parse(wanting[i]), 0);
+		assert_true(options_want_stacks(&o));
+		assert_false(options_owns_stdout(&o));
+	}
+	assert_int_equal(parse("run --folded - --folded-state first --flame a.b.html x"), 0);
+	assert_true(options_owns_stdout(&o));
+	assert_int_equal(o.folded_state, FOLDED_STATE_FIRST);
+	assert_string_equal(o.flame, "a.b.html");
+	assert_int_equal(parse("run --flame - x"), 0);
+	assert_int_equal(parse("run --flame /dev/stdout -o f -j x"), 0);
+	refused("run --folded-state top x",
+		"option '--folded-state': 'top' is neither first nor last nor none");
+	refused("run --flame f.png x",
+		"option '--flame': 'f.png' ends neither in .svg nor in .html");
+	refused("run --json --pprof - x", "--json and --pprof would both write to stdout");
+	refused("run --speedscope - --flame /dev/stdout x",
+		"--speedscope and --flame would both write to stdout");
+	refused("run --no-ebpf --folded f x", "stacks need BPF, which --no-ebpf switches off");
+	refused("run --probes alpha --folded f x",
+		"--folded needs the probe 'stacks', which --probes leaves out");
+}
+
 static void bad_numbers(void **state)
 {
 	static const char *const bad[] = {
@@ -264,6 +298,7 @@ int main(void)
 		cmocka_unit_test(the_commands_words_are_its_own),
 		cmocka_unit_test(attach_takes_pids),
 		cmocka_unit_test(probes_and_sources),
+		cmocka_unit_test(outputs_of_stacks),
 		cmocka_unit_test(bad_numbers),
 		cmocka_unit_test(unknown_words),
 		cmocka_unit_test(misplaced),

@@ -213,6 +213,65 @@ static void fill_hostile(struct report *r)
 	fill_trust(&r->trust);
 }
 
+/* --- stacks: a path of each kind, and more of them than there is room for --- */
+
+/* clang-format off */
+#define FRAME(name_, kind_) { .name = (name_), .kind = STACK_FRAME_##kind_ }
+static const struct stack_frame
+	f_start = FRAME("_start", USER), f_main = FRAME("main", USER),
+	f_query = FRAME("do_query", USER), f_plan = FRAME("plan", INLINED),
+	f_scan = FRAME("std::_Rb_tree<std::string, std::pair<std::string const, row>, "
+		       "std::_Select1st<std::pair<std::string const, row>>>::_M_insert_unique", USER),
+	f_fetch = FRAME("fetch_block", USER), f_read = FRAME("pread64", USER),
+	f_kread = FRAME("vfs_read", KERNEL), f_ksched = FRAME("io_schedule", KERNEL),
+	f_wake = FRAME("notify", WAKER), f_evil = FRAME("\033[2J\xe6\xbc\xa2\xe5\xad\x97\n", PYTHON),
+	f_cut = FRAME("[truncated: no table for this file]", MARK),
+	f_none = FRAME("[not sampled]", MARK);
+
+#define STACK(...) .frames = (const struct stack_frame *const[]){ __VA_ARGS__ }, \
+	.nframes = sizeof((const struct stack_frame *const[]){ __VA_ARGS__ }) / sizeof(void *)
+static struct stack_row stack_rows[16] = {
+	{ .comm = "mysqld", .state = STATE_DISK, .ns = 3 * S, .count = 2900,
+	  STACK(&f_ksched, &f_kread, &f_read, &f_fetch, &f_scan, &f_plan, &f_query, &f_main, &f_start) },
+	{ .comm = "mysqld", .state = STATE_DISK, .ns = S, .count = 900, /* another way in the kernel */
+	  STACK(&f_kread, &f_read, &f_fetch, &f_scan, &f_plan, &f_query, &f_main, &f_start) },
+	{ .comm = "mysqld", .state = STATE_ON_CPU, .ns = 900 * MS, .count = 89,
+	  STACK(&f_plan, &f_query, &f_main, &f_start) },
+	{ .comm = "mysqld", .state = STATE_FUTEX, .ns = 800 * MS, .count = 700,
+	  STACK(&f_wake, &f_ksched, &f_cut) },
+	{ .comm = "mysqld", .state = STATE_PAGE_FAULT, .ns = 50 * MS, .count = 40, STACK(&f_cut) },
+	{ .comm = "\033]0;x", .state = STATE_POLL, .ns = 40 * MS, .count = 39, STACK(&f_evil) },
+	{ .comm = "mysqld", .state = STATE_RUNQUEUE, .ns = 30 * MS, STACK(&f_none) },
+};
+/* clang-format on */
+
+static void fill_stacks(struct report *r)
+{
+	static const struct stack_frame *const alone[] = { &f_query, &f_main };
+	struct account *a = &r->ledger.tree;
+
+	r->bpf = r->final = true;
+	r->target = "mysqld --verbose";
+	r->wall_ns = 6 * S;
+	r->has_exit = true;
+	r->processes_born = r->threads_born = 1;
+	r->ledger.present = r->stacks.present = true;
+	a->lifetime_ns = 5820 * MS + 45;
+	a->states[STATE_DISK] = (struct wait_stat)WAIT(4 * S, 3900, 9 * MS, 8 * MS);
+	for (size_t i = 7; i < 16; i++)
+		stack_rows[i] = (struct stack_row){
+			.comm = "mysqld",
+			.state = STATE_PIPE + (uint32_t)i - 7,
+			.ns = i,
+			.count = 1,
+			.nframes = 2,
+			.frames = alone,
+		};
+	r->stacks.rows = stack_rows;
+	r->stacks.nrows = 16;
+	fill_trust(&r->trust);
+}
+
 /* --- no BPF --- */
 
 static const char *no_bpf_notes[] = {
@@ -239,9 +298,6 @@ static void fill_bare(struct report *r)
 }
 
 const struct text_case text_cases[] = {
-	{ "build", fill_build },
-	{ "stuck", fill_stuck },
-	{ "hostile", fill_hostile },
-	{ "bare", fill_bare },
-	{},
+	{ "build", fill_build }, { "stuck", fill_stuck },   { "hostile", fill_hostile },
+	{ "bare", fill_bare },   { "stacks", fill_stacks }, {},
 };

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See files.h. The kernel side reads what is written here: a file's flags come last. */
+#include "files.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mapped_file.h"
+#include "eh_table.h"
+#include "err.h"
+#include "session.h"
+#include "startup.h"
+#include "table_store.h"
+#include "vdso.h"
+
+#define TELL_TRIES 3 /* a file that cannot be opened is told of so many times */
+
+struct stacks_files {
+	struct probe *probe;
+	struct table_store store;
+	uint8_t *tries; /* by file */
+	stacks_named *named;
+	void *named_ctx;
+	struct stacks_files_counts counts;
+};
+
+/* ---- one file ---- */
+
+static void make_table(struct stacks_files *f, uint32_t file, int fd)
+{
+	uint64_t begin = session_clock();
+	struct eh_table t = { 0 };
+	int err;
+
+	if (table_store_shared(&f->store, file, fd))
+		return;
+	err = eh_table_read(&t, fd);
+	err = table_store_put(&f->store, file, &t, err);
+	if (err)
+		f->counts.refused++;
+	else
+		f->counts.tables++;
+	eh_table_free(&t);
+	f->counts.ns += session_clock() - begin;
+}
+
+static void make_vdso(struct stacks_files *f)
+{
+	struct eh_table t = { 0 };
+	size_t size = 0;
+	void *image = vdso_copy(&size);
+
+	if (!image)
+		return;
+	if (!eh_table_read_image(&t, image, size))
+		table_store_put(&f->store, FRAME_FILE_VDSO, &t, 0);
+	eh_table_free(&t);
+	free(image);
+}
+
+/* It may be told of again, by the next process that maps it. */
+static void file_gone(struct stacks_files *f, uint32_t file)
+{
+	f->counts.gone++;
+	if (++f->tries[file] < TELL_TRIES)
+		__atomic_store_n(&f->store.files[file].told, 0, __ATOMIC_RELEASE);
+}
+
+void stacks_files_told(struct stacks_files *f, const struct stacks_file_event *event)
+{
+	struct mapped_file c;
+
+	if (event->file >= f->store.nfiles || table_store_is_ready(&f->store, event->file))
+		return;
+	if (mapped_file_open(&c, event)) {
+		file_gone(f, event->file);
+		return;
+	}
+	make_table(f, event->file, c.fd);
+	f->named(f->named_ctx, event->file, c.fd, c.path, c.root_fd);
+	mapped_file_close(&c);
+}
+
+/* ---- the command's files, before it is there ---- */
+
+static void take_prepared(void *ctx, const void *data, size_t size)
+{
+	struct startup *list = ctx;
+	const struct stacks_vma *v = data;
+
+	for (; size >= sizeof(*v); size -= sizeof(*v), v++)
+		for (size_t i = 0; i < list->n; i++)
+			if ((uintptr_t)list->files[i].map == v->start)
+				list->files[i].number = v->file;
+}
+
+/*
+ * Which number the kernel side gives to a file, it says of our own mapping of it: device and
+ * inode that stat() shows may be others than the kernel's (overlay, btrfs).
+ */
+void stacks_files_prepare(struct stacks_files *f, const char *command)
+{
+	struct startup list = { 0 };
+
+	startup_find(&list, command);
+	if (list.n &&
+	    !session_iterate_task(f->probe, "stacks_vmas", getpid(), take_prepared, &list))
+		for (size_t i = 0; i < list.n; i++) {
+			struct startup_file *file = &list.files[i];
+
+			if (!file->number || file->number >= f->store.nfiles)
+				continue;
+			f->store.files[file->number].told = 1;
+			make_table(f, file->number, file->fd);
+			f->named(f->named_ctx, file->number, file->fd, file->path, -1);
+		}
+	startup_free(&list);
+}
+
+/* ---- processes that were there before ---- */
+
+static void take_nothing(void *ctx, const void *data, size_t size)
+{
+	(void)ctx;
+	(void)data;
+	(void)size;
+}
+
+static bool knows_process(struct stacks_files *f, uint32_t proc_id)
+{
+	static struct stacks_maps maps;
+
+	return !bpf_map_lookup_elem(probe_map_fd(f->probe, "stacks_maps"), &proc_id, &maps) &&
+	       maps.n;
+}
+
+/* The mappings of a process, by any of its threads: the first may have ended. */
+static int take_process(struct stacks_files *f, pid_t pid)
+{
+	return session_iterate_task(f->probe, "stacks_vmas", pid, take_nothing, NULL);
+}
+
+void stacks_files_asked(struct stacks_files *f, const struct event_head *head)
+{
+	take_process(f, (pid_t)(head->who.tid ? head->who.tid : head->who.pid));
+}
+
+int stacks_files_seed(struct stacks_files *f)
+{
+	int fd = probe_map_fd(&f->probe->session->target, "seed_pids"), err = 0;
+	uint32_t pid, *last = NULL;
+	struct slot_owner who;
+
+	while (!err && !bpf_map_get_next_key(fd, last, &pid)) {
+		last = &pid;
+		if (bpf_map_lookup_elem(fd, &pid, &who) || !who.proc_id ||
+		    knows_process(f, who.proc_id))
+			continue;
+		err = take_process(f, (pid_t)pid);
+		if (err == -ESRCH || err == -EINVAL) /* it has ended */
+			err = 0;
+	}
+	return err;
+}
+
+/* ---- begin and end ---- */
+
+int stacks_files_open(struct stacks_files **out, struct probe *p, stacks_named *named, void *ctx)
+{
+	struct stacks_files *f = calloc(1, sizeof(*f));
+	int err;
+
+	if (!f)
+		return err_set(-ENOMEM, "no memory");
+	f->probe = p;
+	f->named = named;
+	f->named_ctx = ctx;
+	err = table_store_open(&f->store, p);
+	if (!err) {
+		f->tries = calloc(f->store.nfiles, sizeof(*f->tries));
+		err = f->tries ? 0 : err_set(-ENOMEM, "no memory");
+	}
+	if (err) {
+		stacks_files_close(f);
+		return err;
+	}
+	make_vdso(f);
+	*out = f;
+	return 0;
+}
+
+void stacks_files_close(struct stacks_files *f)
+{
+	if (!f)
+		return;
+	table_store_close(&f->store);
+	free(f->tries);
+	free(f);
+}
+
+void stacks_files_count(const struct stacks_files *f, struct stacks_files_counts *counts)
+{
+	*counts = f->counts;
+	counts->rows = f->store.rows;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files with code: opened while a process maps them, their unwind tables made and given to the
+ * kernel side, their names to who wants them. Tables are shared by build-id.
+ *
+ * Limits: those of the maps stacks_files, stacks_pages and stacks_blocks (--limit); a file that
+ * finds no room there has no table, stacks end in it and say so.
+ */
+#ifndef DWELL_STACKS_FILES_H
+#define DWELL_STACKS_FILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "probe.h"
+#include "walk.h"
+
+struct stacks_files;
+
+/* A file with code has a number: as names_file(). */
+typedef int stacks_named(void *ctx, uint32_t file, int fd, const char *path, int root_fd);
+
+int stacks_files_open(struct stacks_files **out, struct probe *p, stacks_named *named, void *ctx);
+void stacks_files_close(struct stacks_files *f);
+
+/* `run`: makes the tables of what the command will map, before it is there. */
+void stacks_files_prepare(struct stacks_files *f, const char *command);
+/* `attach`: takes in the mappings of the processes that have come with it. */
+int stacks_files_seed(struct stacks_files *f);
+/* EVENT_STACKS_FILE and EVENT_STACKS_PROCESS. */
+void stacks_files_told(struct stacks_files *f, const struct stacks_file_event *event);
+void stacks_files_asked(struct stacks_files *f, const struct event_head *head);
+
+struct stacks_files_counts {
+	uint64_t tables, rows;  /* made; of all files together */
+	uint64_t gone, refused; /* could not be opened in time; found no room */
+	uint64_t ns;            /* that it took to make them */
+};
+void stacks_files_count(const struct stacks_files *f, struct stacks_files_counts *counts);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The report's part: rows of the book, scaled to the ledger's time, with named frames. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/symbol/names.h"
+#include "stacks_user.h"
+
+#define OWN_FRAMES 16 /* at most, on a kernel stack of a wait */
+
+/* A stack with its names, while a report is made. */
+struct named {
+	uint64_t hash;
+	size_t n;
+	const struct stack_frame **frames;
+	UT_hash_handle hh;
+};
+
+struct fill {
+	struct stacks_data *data;
+	struct report *report;
+	struct names *names;
+	const struct tree *tree;
+	bool hash; /* the session's source is raw_tp */
+	struct named *stacks;
+	size_t room;
+	uint64_t unknown; /* samples of which a stack was never told */
+};
+
+static const char *const end_marks[STACK_ENDS] = {
+	[STACK_DEEP] = "[truncated: deeper than 127 frames]",
+	[STACK_NO_MAPPING] = "[truncated: address in no known mapping]",
+	[STACK_NO_TABLE] = "[truncated: unwind table not ready]",
+	[STACK_NO_ROW] = "[truncated: no unwind information]",
+	[STACK_NO_RULE] = "[truncated: unwind rule not supported]",
+	[STACK_UNREAD] = "[truncated: stack memory not readable]",
+	[STACK_NO_PROGRESS] = "[truncated: caller not found]",
+	[STACK_NO_PROCESS] = "[truncated: mappings of the process not known]",
+	[STACK_NOT_TAKEN] = "[truncated: user's stack not taken]",
+	[STACK_NO_USER] = "[truncated: between two programs, or ending]",
+};
+
+/* ---- frames ---- */
+
+struct frames {
+	const struct stack_frame **list;
+	size_t n, room;
+};
+
+static void push(struct frames *f, const struct stack_frame *frame)
+{
+	if (f->n == f->room) {
+		f->room = f->room ? f->room * 2 : 64;
+		f->list = reallocarray(f->list, f->room, sizeof(struct stack_frame *));
+		if (!f->list)
+			abort();
+	}
+	f->list[f->n++] = frame;
+}
+
+static void push_mark(struct fill *fill, struct frames *f, const char *text)
+{
+	push(f, names_mark(fill->names, STACK_FRAME_MARK, text, NULL, NULL, 0));
+}
+
+static const struct named *name_stack(struct fill *fill, const struct stack_body *body)
+{
+	struct frames f = { 0 };
+	struct named *named = NULL;
+
+	HASH_FIND(hh, fill->stacks, &body->hash, sizeof(body->hash), named);
+	if (named)
+		return named;
+	for (uint16_t i = 0; i < body->n; i++) {
+		const struct stack_frame *const *frames;
+		size_t n = names_frames(fill->names, body->frames[i], body->proc_id, &frames);
+
+		for (size_t k = 0; k < n; k++)
+			push(&f, frames[k]);
+	}
+	if (body->end != STACK_WHOLE)
+		push_mark(fill, &f, end_marks[body->end]);
+	named = calloc(1, sizeof(*named));
+	if (!named)
+		abort();
+	named->hash = body->hash;
+	named->n = f.n;
+	named->frames = f.list;
+	HASH_ADD(hh, fill->stacks, hash, sizeof(named->hash), named);
+	return named;
+}
+
+/* Returns whether the stack is known. */
+static bool push_stack(struct fill *fill, struct frames *f, uint64_t hash, bool waker)
+{
+	const struct stack_body *body = stack_book_find_body(&fill->data->book, hash);
+	const struct named *named = body ? name_stack(fill, body) : NULL;
+
+	if (hash && !named) {
+		push_mark(fill, f, "[truncated: lost]");
+		return false;
+	}
+	/* the waker's root stands next to the sleeper's leaf */
+	for (size_t i = 0; named && i < named->n; i++) {
+		const struct stack_frame *from = named->frames[i];
+
+		push(f, waker ? names_mark(fill->names, STACK_FRAME_WAKER, from->name, from->module,
+					   from->path, from->line)
+			      : from);
+	}
+	return true;
+}
+
+/*
+ * Where the kernel's stack of a wait is read as the thread leaves (source raw_tp), our own hook
+ * stands on it.
+ */
+static size_t own_frames(const struct frames *f, size_t from)
+{
+	static const char *const ours[] = { "__traceiter_sched_switch",
+					    "bpf_trace_run",
+					    "__bpf_trace_sched_switch",
+					    "bpf_prog_",
+					    "__bpf_get_",
+					    "bpf_get_" };
+	size_t last = from;
+
+	for (size_t i = from; i < f->n && i < from + OWN_FRAMES; i++)
+		for (size_t k = 0; k < sizeof(ours) / sizeof(*ours); k++)
+			if (!strncmp(f->list[i]->name, ours[k], strlen(ours[k])))
+				last = i + 1;
+	return last - from;
+}
+
+static void drop_own(struct frames *f, size_t from)
+{
+	size_t n = own_frames(f, from);
+
+	memmove(f->list + from, f->list + from + n,
+		(f->n - from - n) * sizeof(struct stack_frame *));
+	f->n -= n;
+}
+
+static void fill_frames(struct fill *fill, const struct stack_entry *e, struct stack_row *row)
+{
+	const struct stacks_key *key = &e->key;
+	struct frames f = { 0 };
+	const struct stack_frame **kept;
+	size_t leaf;
+	bool known;
+
+	if (key->pad == ROW_NOT_SAMPLED) {
+		push_mark(fill, &f, "[not sampled]");
+	} else if (key->pad == ROW_CUT) {
+		push_mark(fill, &f, "[other stacks]");
+	} else {
+		known = push_stack(fill, &f, key->waker, true);
+		leaf = f.n;
+		known = push_stack(fill, &f, key->kernel, false) && known;
+		if (fill->hash && key->state != STATE_ON_CPU && f.n)
+			drop_own(&f, leaf);
+		known = push_stack(fill, &f, key->user, false) && known;
+		if (!f.n)
+			push_mark(fill, &f, "[no stack]");
+		if (!known)
+			fill->unknown += e->count;
+	}
+	kept = report_alloc(fill->report, f.n * sizeof(struct stack_frame *));
+	memcpy(kept, f.list, f.n * sizeof(struct stack_frame *));
+	free(f.list);
+	row->frames = kept;
+	row->nframes = f.n;
+}
+
+/* ---- rows ---- */
+
+static char *text_of(struct report *r, const char comm[COMM_LEN])
+{
+	return report_printf(r, "%.*s", COMM_LEN, comm);
+}
+
+static struct stack_row *add_row(struct fill *fill, const struct stack_row *like,
+				 const struct stack_entry *e, uint64_t ns)
+{
+	struct stacks_report *s = &fill->report->stacks;
+	struct stack_row *row = &s->rows[s->nrows++];
+
+	*row = *like;
+	row->state = e->key.state;
+	row->ns = ns;
+	row->count = e->count;
+	if (e->key.pad == ROW_NOT_SAMPLED)
+		s->not_sampled_ns += ns;
+	if (e->key.pad == ROW_CUT)
+		s->other_ns += ns;
+	fill_frames(fill, e, row);
+	return row;
+}
+
+static void fill_owner(struct fill *fill, const struct stack_owner *o)
+{
+	struct stack_row like = {
+		.proc_id = o->proc_id,
+		.pid = o->pid,
+		.comm = text_of(fill->report, o->comm),
+	};
+
+	like.thread = like.comm;
+	for (const struct stack_entry *e = o->rows; e; e = e->next)
+		add_row(fill, &like, e, e->ns);
+}
+
+/* A living thread: its samples so far, scaled to its time so far. */
+static void fill_living(struct fill *fill, const struct stack_account_copy *a)
+{
+	struct stack_owner *o = stack_book_find_owner(&fill->data->book, a->proc_id, a->thread_id);
+	const struct process *p = NULL;
+	struct stack_row like = {
+		.proc_id = a->proc_id,
+		.pid = a->pid,
+		.thread_id = a->thread_id,
+		.tid = a->tid,
+		.thread = text_of(fill->report, a->comm),
+	};
+	uint32_t sampled = 0;
+	size_t n = 0, i = 0;
+	uint64_t *ns = o ? stack_book_scaled(o, a, &n) : NULL;
+
+	p = tree_find(fill->tree, a->proc_id);
+	like.comm = p ? text_of(fill->report, p->comm) : like.thread;
+	for (const struct stack_entry *e = o ? o->rows : NULL; e; e = e->next) {
+		sampled |= 1U << e->key.state;
+		add_row(fill, &like, e, ns[i++]);
+	}
+	for (uint32_t state = 0; state < LEDGER_STATES; state++) {
+		struct stack_entry none = { .key = { .state = state, .pad = ROW_NOT_SAMPLED } };
+
+		if (a->ns[state] && !(sampled & 1U << state))
+			add_row(fill, &like, &none, a->ns[state]);
+	}
+	free(ns);
+}
+
+static void fill_rows(struct fill *fill)
+{
+	struct stacks_data *d = fill->data;
+	struct stacks_report *s = &fill->report->stacks;
+	struct stack_owner *o, *next;
+
+	fill->room = HASH_COUNT(d->book.entries) + d->nliving * LEDGER_STATES;
+	s->rows = report_alloc(fill->report, (fill->room + 1) * sizeof(*s->rows));
+	for (size_t i = 0; i < d->nliving; i++)
+		fill_living(fill, &d->living[i]);
+	HASH_ITER(hh, d->book.owners, o, next)
+		if (!o->thread_id ||
+		    !stacks_living(d, o->thread_id)) /* the end of the latter was not told */
+			fill_owner(fill, o);
+	HASH_ITER(hh, d->book.commands, o, next)
+		fill_owner(fill, o);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct stack_row *x = a, *y = b;
+
+	if (x->ns != y->ns)
+		return x->ns < y->ns ? 1 : -1;
+	return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
+}
+
+void stacks_fill(struct probe *p, struct report *r)
+{
+	struct stacks_data *d = p->data;
+	struct fill fill = {
+		.data = d,
+		.report = r,
+		.names = d->names,
+		.tree = &p->session->tree,
+		.hash = p->session->hash,
+	};
+	struct stacks_report *s = &r->stacks;
+	struct named *named, *next;
+
+	fill_rows(&fill);
+	qsort(s->rows, s->nrows, sizeof(*s->rows), by_time);
+	s->samples = d->book.samples;
+	s->truncated = d->book.truncated;
+	for (int i = 0; i < STACK_ENDS; i++)
+		s->ends[i] = d->book.ends[i];
+	p->session->counters[COUNTER_LOST_STACK_BODY] = fill.unknown;
+	p->session->counters[COUNTER_OTHER_STACK] = d->book.cut;
+	HASH_ITER(hh, fill.stacks, named, next) {
+		HASH_DEL(fill.stacks, named);
+		free(named->frames);
+		free(named);
+	}
+}

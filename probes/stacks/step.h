@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * One step up a stack: from a frame's registers and the row in force there (bpf/unwind.h) to
+ * the caller's. Shared by the walker in the kernel (walk.bpf.h) and the one over a copied stack
+ * (copy.c), which say how the target's memory is read: STEP_READ(to, size, from), 0: read.
+ */
+#ifndef DWELL_STACKS_STEP_H
+#define DWELL_STACKS_STEP_H
+
+#include "walk.h"
+
+#define STEP_STACK_MAX (1ULL << 26) /* a frame pointer that is farther off is none */
+#define STEP_ARGC_MAX 4096
+
+/* struct rt_sigframe begins with the ucontext; of its mcontext rdi, .., rbp, .., rsp, rip */
+#define SIGFRAME_RDI 104
+enum { SIG_RDI, SIG_RSI, SIG_RBP, SIG_RBX, SIG_RDX, SIG_RAX, SIG_RCX, SIG_RSP, SIG_RIP, SIG_REGS };
+
+static __always_inline int step_end(struct stacks_regs *r, __u32 end)
+{
+	r->end = end;
+	return 1;
+}
+
+static __always_inline int step_to(struct stacks_regs *r, __u64 pc, __u64 sp, __u64 bp)
+{
+	r->pc = pc;
+	r->sp = sp;
+	r->bp = bp;
+	r->exact = 0;
+	r->guess = 0;
+	return 0;
+}
+
+/* A signal's frame: the interrupted code goes on at its own address. */
+static __noinline int step_signal(struct stacks_regs *r)
+{
+	__u64 saved[SIG_REGS];
+
+	if (STEP_READ(saved, sizeof(saved), r->sp + SIGFRAME_RDI))
+		return step_end(r, STACK_UNREAD);
+	r->di = saved[SIG_RDI];
+	step_to(r, saved[SIG_RIP], saved[SIG_RSP], saved[SIG_RBP]);
+	r->exact = 1;
+	return 0;
+}
+
+/*
+ * Code without a table. Behind a return address often stands what frees the caller's frame:
+ * add rsp, imm8; ret. Then that says where the next one is; else the frame pointer, if it
+ * can be one.
+ */
+static __noinline int step_guess(struct stacks_regs *r)
+{
+	__u64 pair[2], code = 0, sp;
+
+	if (!r->exact && !STEP_READ(&code, sizeof(code), r->pc) &&
+	    (code & 0xff80ffffffULL) == 0xc300c48348ULL) {
+		sp = r->sp + (code >> 24 & 0x7f);
+		if (STEP_READ(pair, 8, sp))
+			return step_end(r, STACK_UNREAD);
+		step_to(r, pair[0], sp + 8, r->bp);
+		r->guess = 1;
+		return 0;
+	}
+	if (r->guess && !r->bp) /* the outermost frame's, psABI 3.4.1 */
+		return step_end(r, STACK_WHOLE);
+	if (r->bp < r->sp || r->bp - r->sp > STEP_STACK_MAX || (r->bp & 7))
+		return step_end(r, STACK_NO_ROW);
+	if (STEP_READ(pair, sizeof(pair), r->bp))
+		return step_end(r, STACK_UNREAD);
+	if (!pair[1])
+		return step_end(r, STACK_WHOLE);
+	step_to(r, pair[1], r->bp + 16, pair[0]);
+	r->guess = 1;
+	return 0;
+}
+
+/* The caller's frame ends at cfa: its return address and rbp. */
+static __noinline int step_cfa(struct stacks_regs *r, __u64 cfa, __s64 rbp_at, __u32 entry)
+{
+	__u64 pair[2], bp = r->bp;
+
+	if (cfa < r->sp || (cfa & 7))
+		return step_end(r, STACK_NO_PROGRESS);
+	if (rbp_at == -16) {
+		if (STEP_READ(pair, sizeof(pair), cfa - 16))
+			return step_end(r, STACK_UNREAD);
+		bp = pair[0];
+	} else if (STEP_READ(&pair[1], 8, cfa - 8) || (rbp_at && STEP_READ(&bp, 8, cfa + rbp_at))) {
+		return step_end(r, STACK_UNREAD);
+	}
+	/* a program's first function finds argc where a return address would be */
+	if (!pair[1] || (entry && pair[1] < STEP_ARGC_MAX))
+		return step_end(r, STACK_WHOLE);
+	return step_to(r, pair[1], cfa, bp);
+}
+
+/* CFA = *(rbp + 8 * cfa), as code that realigns its stack keeps it. */
+static __noinline int step_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at)
+{
+	__u64 cfa, bp;
+
+	if (STEP_READ(&cfa, 8, r->bp + cfa_at) || STEP_READ(&bp, 8, r->bp + rbp_at))
+		return step_end(r, STACK_UNREAD);
+	r->bp = bp;
+	return step_cfa(r, cfa, 0, 0);
+}
+
+static __noinline int step_rsp_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at)
+{
+	__u64 cfa;
+
+	if (STEP_READ(&cfa, 8, r->sp + cfa_at))
+		return step_end(r, STACK_UNREAD);
+	return step_cfa(r, cfa + 8, rbp_at, 0);
+}
+
+/* 0: r is the caller's; 1: the walk ends, r->end says why. */
+static __always_inline int step_up(struct stacks_regs *r, struct unwind_row row)
+{
+	__s64 cfa_at = 8 * (__s64)row.cfa, rbp_at = 8 * (__s64)row.rbp;
+
+	switch (row.rule) {
+	case UNWIND_NONE:
+		return step_guess(r);
+	case UNWIND_RSP:
+		return step_cfa(r, r->sp + cfa_at, rbp_at, row.cfa == 1);
+	case UNWIND_RBP:
+		return step_cfa(r, r->bp + cfa_at, rbp_at, 0);
+	case UNWIND_PLT:
+		return step_cfa(r, r->sp + (((r->pc - !r->exact) & 15) >= (__u64)row.cfa ? 16 : 8),
+				0, 0);
+	case UNWIND_DEREF:
+		return step_deref(r, cfa_at, rbp_at);
+	case UNWIND_SIGNAL:
+		return step_signal(r);
+	case UNWIND_END:
+		return step_end(r, STACK_WHOLE);
+	case UNWIND_RDI:
+		return step_to(r, r->di, r->sp + cfa_at, r->bp);
+	case UNWIND_RSP_DEREF:
+		return step_rsp_deref(r, cfa_at, rbp_at);
+	}
+	return step_end(r, STACK_NO_RULE);
+}
+
+#endif

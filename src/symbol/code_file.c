@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See code_file.h. */
+#include "code_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "elf_functions.h"
+#include "err.h"
+#include "names.h" /* NAMES_OPEN_FILES */
+#include "vdso.h"
+
+struct code_file {
+	struct elf_image image; /* its id is the key */
+	char *path;
+	int root, fd; /* fd -1: not kept open */
+	void *memory; /* the vdso's image, size bytes */
+	size_t size;
+	struct elf_functions *functions;
+	bool unreadable; /* was not to be had: do not try again */
+	uint64_t used;
+	UT_hash_handle hh;
+};
+
+static void drop_functions(struct code_files *all, struct code_file *f)
+{
+	if (!f->functions)
+		return;
+	all->bytes -= elf_functions_bytes(f->functions);
+	elf_functions_free(f->functions);
+	f->functions = NULL;
+}
+
+static void code_file_free(struct code_files *all, struct code_file *f)
+{
+	drop_functions(all, f);
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f->memory);
+	free(f->path);
+	free(f);
+}
+
+void code_files_close(struct code_files *all)
+{
+	struct code_file *f, *next;
+
+	HASH_ITER(hh, all->list, f, next) {
+		HASH_DEL(all->list, f);
+		code_file_free(all, f);
+	}
+	roots_close(&all->roots);
+}
+
+static struct code_file *insert(struct code_files *all, const struct elf_image *image,
+				const char *path)
+{
+	struct code_file *f = all->n < CODE_FILES_MAX ? calloc(1, sizeof(*f)) : NULL;
+
+	if (!f)
+		return NULL;
+	f->fd = -1;
+	f->root = ROOT_OURS;
+	f->image = *image;
+	f->path = strdup(path);
+	if (!f->path) {
+		free(f);
+		return NULL;
+	}
+	HASH_ADD(hh, all->list, image.id, sizeof(f->image.id), f);
+	all->n++;
+	return f;
+}
+
+struct code_file *code_files_add(struct code_files *all, int fd, const char *path, int root,
+				 int *err)
+{
+	struct elf_image image;
+	struct code_file *f;
+
+	*err = elf_image_read(&image, fd);
+	if (*err && *err != -ENOEXEC)
+		return NULL;
+	HASH_FIND(hh, all->list, &image.id, sizeof(image.id), f);
+	if (f)
+		return f;
+	f = insert(all, &image, path);
+	*err = f ? 0 : err_set(-ENOSPC, "cannot keep another file with code");
+	if (!f)
+		return NULL;
+	f->root = root;
+	if (image.nsegments && all->open < NAMES_OPEN_FILES) {
+		f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		all->open += f->fd >= 0;
+	}
+	return f;
+}
+
+struct code_file *code_files_vdso(struct code_files *all)
+{
+	struct elf_image image = { .id = { .len = 1, .by_stat = true } };
+	struct code_file *f = NULL;
+	size_t size;
+	void *memory = vdso_copy(&size);
+	Elf *elf = NULL;
+
+	if (memory && elf_version(EV_CURRENT) != EV_NONE)
+		elf = elf_memory(memory, size);
+	if (elf) {
+		elf_image_describe(&image, elf);
+		elf_end(elf);
+		HASH_FIND(hh, all->list, &image.id, sizeof(image.id), f);
+		if (!f)
+			f = insert(all, &image, "[vdso]");
+	}
+	if (!f || f->memory) {
+		free(memory);
+		return f;
+	}
+	f->memory = memory;
+	f->size = size;
+	return f;
+}
+
+bool code_file_address(const struct code_file *f, uint64_t offset, uint64_t *address)
+{
+	return elf_image_address(&f->image, offset, address);
+}
+
+/* The same file by its path; -1: it is another one now, or gone. */
+static int reopen(const struct code_files *all, const struct code_file *f)
+{
+	struct elf_image now;
+	int fd = elf_image_openat(roots_fd(&all->roots, f->root), f->path);
+
+	if (fd < 0)
+		return -1;
+	if (!elf_image_read(&now, fd) && elf_identity_equal(&now.id, &f->image.id))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void read_functions(struct code_files *all, struct code_file *f)
+{
+	int fd = f->memory || f->fd >= 0 ? f->fd : reopen(all, f);
+	Elf *elf = NULL;
+
+	if (f->memory)
+		elf = elf_memory(f->memory, f->size);
+	else if (fd >= 0)
+		elf = elf_image_begin(fd);
+	if (elf)
+		f->functions = elf_functions_read(&f->image, &elf, 1);
+	elf_end(elf);
+	if (fd >= 0 && fd != f->fd)
+		close(fd);
+	if (f->functions)
+		all->bytes += elf_functions_bytes(f->functions);
+	else
+		f->unreadable = true;
+}
+
+/* Lets tables go, least recently used first, until there is room. */
+static void make_room(struct code_files *all, const struct code_file *but)
+{
+	while (all->bytes > CODE_FILES_BYTES) {
+		struct code_file *oldest = NULL, *f, *next;
+
+		HASH_ITER(hh, all->list, f, next)
+			if (f->functions && f != but && (!oldest || f->used < oldest->used))
+				oldest = f;
+		if (!oldest)
+			return;
+		drop_functions(all, oldest);
+	}
+}
+
+const char *code_file_function(struct code_files *all, struct code_file *f, uint64_t address)
+{
+	uint64_t start;
+
+	if (!f->functions && !f->unreadable && f->image.nsegments) {
+		read_functions(all, f);
+		make_room(all, f);
+	}
+	f->used = ++all->clock;
+	return f->functions ? elf_functions_find(f->functions, address, &start) : NULL;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which file, which table, what name; see names.h. */
+#include "names.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "code_file.h"
+#include "err.h"
+#include "interned.h"
+#include "kallsyms.h"
+#include "stacks.h"
+
+#define PLACES_MAX (1U << 18)
+
+struct file {
+	struct code_file *code;
+	const char *module; /* interned */
+};
+
+struct place_key {
+	uint64_t frame;
+	uint64_t proc_id; /* of RAW frames, else 0 */
+};
+
+struct place {
+	struct place_key key;
+	size_t n;
+	const struct stack_frame *const *frames;
+	UT_hash_handle hh;
+};
+
+struct names {
+	bool inlined;
+	struct interned *interned;
+	struct code_files code;
+	struct file *files; /* by number */
+	size_t nfiles;
+	struct place *places;
+	struct kallsyms *kernel;
+	bool kernel_read;
+	const struct stack_frame *full; /* stands for all that does not fit any more */
+	struct names_counts counts;
+};
+
+struct names *names_open(bool inlined)
+{
+	static const char full[] = "[too many places to name]";
+	struct names *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->inlined = inlined;
+	n->interned = interned_open();
+	if (n->interned)
+		n->full = names_mark(n, STACK_FRAME_MARK, full, NULL, NULL, 0);
+	if (n->full)
+		return n;
+	names_close(n);
+	return NULL;
+}
+
+void names_close(struct names *n)
+{
+	struct place *p, *next;
+
+	if (!n)
+		return;
+	HASH_ITER(hh, n->places, p, next) {
+		HASH_DEL(n->places, p);
+		free(p);
+	}
+	kallsyms_close(n->kernel);
+	code_files_close(&n->code);
+	free(n->files);
+	interned_close(n->interned);
+	free(n);
+}
+
+void names_count(const struct names *n, struct names_counts *counts)
+{
+	*counts = n->counts;
+}
+
+/* ---- files ---- */
+
+bool names_has_file(const struct names *n, uint32_t file)
+{
+	return file < n->nfiles && n->files[file].code;
+}
+
+/* "/usr/lib/libc.so.6 (deleted)" is "libc.so.6". */
+static const char *module_of(struct names *n, const char *path)
+{
+	static const char gone[] = " (deleted)";
+	const char *base = strrchr(path, '/');
+	size_t len;
+
+	base = base && base[1] ? base + 1 : path;
+	len = strlen(base);
+	if (len > sizeof(gone) - 1 && !strcmp(base + len - (sizeof(gone) - 1), gone))
+		len -= sizeof(gone) - 1;
+	return interned_string(n->interned, base, len);
+}
+
+static int make_room(struct names *n, uint32_t file)
+{
+	size_t room = n->nfiles ? n->nfiles : 64;
+	struct file *files;
+
+	while (room <= file)
+		room *= 2;
+	if (room == n->nfiles)
+		return 0;
+	files = reallocarray(n->files, room, sizeof(*files));
+	if (!files)
+		return err_set(-ENOMEM, "no room for file %u", file);
+	memset(files + n->nfiles, 0, (room - n->nfiles) * sizeof(*files));
+	n->files = files;
+	n->nfiles = room;
+	return 0;
+}
+
+static int set_file(struct names *n, uint32_t file, struct code_file *code, const char *path)
+{
+	const char *module = module_of(n, path);
+	int err = file < FRAME_FILES ? make_room(n, file) : err_set(-EINVAL, "file %u", file);
+
+	if (!err && !module)
+		err = err_set(-ENOSPC, "no room for the name of file %u", file);
+	if (err)
+		return err;
+	n->files[file] = (struct file){ code, module };
+	n->counts.files++;
+	return 0;
+}
+
+int names_file(struct names *n, uint32_t file, int fd, const char *path, int root_fd)
+{
+	struct code_file *code;
+	int err;
+
+	if (names_has_file(n, file))
+		return 0;
+	code = code_files_add(&n->code, fd, path, roots_number(&n->code.roots, root_fd), &err);
+	if (code)
+		err = set_file(n, file, code, path);
+	n->counts.files_lost += err != 0;
+	return err;
+}
+
+int names_process(struct names *n, uint32_t proc_id, pid_t pid)
+{
+	return 0;
+}
+
+/* ---- places ---- */
+
+struct naming {
+	struct stack_frame frame;
+	bool named; /* by a function */
+};
+
+static const char *plus(struct names *n, const char *module, uint64_t offset)
+{
+	char text[512];
+	int len = snprintf(text, sizeof(text), "%.480s+0x%llx", module, (unsigned long long)offset);
+
+	return interned_string(n->interned, text, (size_t)len);
+}
+
+static const char *function_name(struct names *n, const char *symbol)
+{
+	return interned_string(n->interned, symbol, strlen(symbol));
+}
+
+static void name_in_file(struct names *n, uint64_t frame, struct naming *to)
+{
+	uint32_t number = (uint32_t)((frame >> FRAME_FILE_SHIFT) & (FRAME_FILES - 1));
+	uint64_t offset = frame & FRAME_OFFSET_MASK;
+	const char *symbol = NULL;
+	struct file *file;
+
+	to->frame.kind = STACK_FRAME_USER;
+	if (!(frame & FRAME_EXACT) && offset)
+		offset--; /* in the call, whose next instruction may be another function's */
+	to->frame.address = offset;
+	if (number == FRAME_FILE_VDSO && !names_has_file(n, number)) {
+		struct code_file *vdso = code_files_vdso(&n->code);
+
+		if (vdso)
+			set_file(n, number, vdso, "[vdso]");
+	}
+	if (!names_has_file(n, number)) {
+		to->frame.name = plus(n, "[unknown file]", offset);
+		return;
+	}
+	file = &n->files[number];
+	to->frame.module = file->module;
+	if (code_file_address(file->code, offset, &to->frame.address))
+		symbol = code_file_function(&n->code, file->code, to->frame.address);
+	to->named = symbol;
+	to->frame.name =
+		symbol ? function_name(n, symbol) : plus(n, file->module, to->frame.address);
+}
+
+static void name_in_kernel(struct names *n, uint64_t address, struct naming *to)
+{
+	const char *module = NULL, *symbol;
+
+	if (!n->kernel_read) {
+		n->kernel = kallsyms_open();
+		n->kernel_read = true;
+	}
+	symbol = n->kernel ? kallsyms_find(n->kernel, address, &module) : NULL;
+	to->named = symbol;
+	to->frame.kind = STACK_FRAME_KERNEL;
+	to->frame.address = address;
+	module = module ? module : "[kernel]";
+	to->frame.module = interned_string(n->interned, module, strlen(module));
+	to->frame.name = symbol ? interned_string(n->interned, symbol, strlen(symbol))
+				: plus(n, module, address);
+}
+
+static void name_in_memory(struct names *n, uint64_t frame, struct naming *to)
+{
+	uint64_t address = frame & FRAME_RAW_MASK;
+
+	to->frame.kind = STACK_FRAME_USER;
+	to->frame.address = frame & FRAME_EXACT || !address ? address : address - 1;
+	to->frame.name = plus(n, "[anonymous]", to->frame.address);
+}
+
+static void name_place(struct names *n, uint64_t frame, uint32_t proc_id, struct naming *to)
+{
+	memset(to, 0, sizeof(*to));
+	switch (frame >> FRAME_KIND_SHIFT) {
+	case FRAME_FILE:
+		name_in_file(n, frame, to);
+		break;
+	case FRAME_KERNEL:
+		name_in_kernel(n, frame, to);
+		break;
+	case FRAME_RAW:
+		name_in_memory(n, frame, to);
+		break;
+	default:
+		to->frame.kind = STACK_FRAME_PYTHON;
+		to->frame.name = plus(n, "[python]", frame & FRAME_RAW_MASK);
+	}
+}
+
+static struct place *add_place(struct names *n, const struct place_key *key)
+{
+	const struct stack_frame **frames;
+	struct naming naming;
+	struct place *p;
+
+	if (HASH_COUNT(n->places) >= PLACES_MAX)
+		return NULL;
+	name_place(n, key->frame, (uint32_t)key->proc_id, &naming);
+	frames = interned_alloc(n->interned, sizeof(struct stack_frame *));
+	if (!naming.frame.name || !frames)
+		return NULL;
+	frames[0] = interned_frame(n->interned, &naming.frame);
+	p = frames[0] ? calloc(1, sizeof(*p)) : NULL;
+	if (!p)
+		return NULL;
+	p->key = *key;
+	p->n = 1;
+	p->frames = frames;
+	HASH_ADD(hh, n->places, key, sizeof(p->key), p);
+	n->counts.frames++;
+	n->counts.unnamed += !naming.named;
+	return p;
+}
+
+size_t names_frames(struct names *n, uint64_t frame, uint32_t proc_id,
+		    const struct stack_frame *const **frames)
+{
+	bool raw = frame >> FRAME_KIND_SHIFT == FRAME_RAW;
+	struct place_key key = { .frame = frame, .proc_id = raw ? proc_id : 0 };
+	struct place *p;
+
+	HASH_FIND(hh, n->places, &key, sizeof(key), p);
+	if (!p)
+		p = add_place(n, &key);
+	if (!p) {
+		n->counts.lost++;
+		*frames = &n->full;
+		return 1;
+	}
+	*frames = p->frames;
+	return p->n;
+}
+
+const struct stack_frame *names_mark(struct names *n, enum stack_frame_kind kind, const char *name,
+				     const char *module, const char *path, uint32_t line)
+{
+	struct interned *p = n->interned;
+	struct stack_frame frame = { .kind = (uint8_t)kind, .line = line };
+	const struct stack_frame *mark;
+
+	frame.name = interned_string(p, name, strlen(name));
+	frame.module = module ? interned_string(p, module, strlen(module)) : NULL;
+	frame.path = path ? interned_string(p, path, strlen(path)) : NULL;
+	mark = frame.name ? interned_frame(p, &frame) : NULL;
+	if (mark)
+		return mark;
+	n->counts.lost++;
+	return n->full;
+}

@@ -1,0 +1,231 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Stacks: their times against the ledger, to the nanosecond; whose they are; in what shares.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from tap import main, test
+
+SOURCES = ((), ("--source", "ledger=raw_tp"))
+SHARES = lib.workload("stacks_shares")
+lib.PROBES = "syscalls,stacks"
+
+
+class Row:
+    """A stack in one state: functions from the root on, and their time."""
+
+    def __init__(self, frames, state, ns):
+        self.frames, self.state, self.ns = frames, state, ns
+
+    def has(self, *names):
+        """Whether these functions follow each other, others between them or not."""
+        rest = iter(self.frames)
+        return all(any(f == n for f in rest) for n in names)
+
+    def not_sampled(self):
+        return self.frames == ["[not sampled]"]
+
+
+class Stacks:
+    """What --speedscope tells: a list of rows by (pid, tid), tid 0 for threads that ended."""
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as f:
+            doc = json.load(f)
+        names = [f["name"] for f in doc["shared"]["frames"]]
+        self.threads = {}
+        for p in doc["profiles"]:
+            rows = [Row([names[i] for i in s[:-1]], names[s[-1]][1:-1], w)
+                    for s, w in zip(p["samples"], p["weights"])]
+            self.threads.setdefault(ids(p["name"]), []).extend(rows)
+
+    def of(self, pid):
+        return [r for (p, _), rows in self.threads.items() if p == pid for r in rows]
+
+    def all(self):
+        return [r for rows in self.threads.values() for r in rows]
+
+
+def ids(title):
+    """(pid, tid) of a profile's title: `comm (pid)`, perhaps `: thread (tid)` or `: threads...`"""
+    numbers = [int(part.split(")")[0]) for part in title.split("(")[1:]]
+    if title.endswith("threads that ended"):
+        return numbers[0], 0
+    return numbers[0], numbers[-1]
+
+
+def ns_of(rows, *names, state=None):
+    return sum(r.ns for r in rows if r.has(*names) and state in (None, r.state))
+
+
+def run(args, *opts, **kw):
+    with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
+        path = os.path.join(d, "stacks.json")
+        result = lib.run(args, "--stacks", "--speedscope", path, *opts, **kw)
+        return result, Stacks(path)
+
+
+def check_sums(result, stacks):
+    """Rows of a process and state add up to the ledger's time of it, to the nanosecond."""
+    for p in result.processes():
+        rows = stacks.of(p["pid"])
+        for state in lib.STATES:
+            ours = sum(r.ns for r in rows if r.state == state)
+            theirs = lib.state_of(p, state)["ns"]
+            assert ours == theirs, f"{p['comm']} {p['pid']} {state}: stacks {ours}, ledger {theirs}"
+    assert sum(r.ns for r in stacks.all()) == sum(
+        s["ns"] for s in result.ledger()["states"].values()), "the tree"
+
+
+def each_source(check):
+    """Both sources give the same."""
+    for source in SOURCES:
+        name = check.__name__.replace("_", " ") + (" (raw_tp)" if source else "")
+        test(lambda source=source: check(source), name=name)
+    return check
+
+
+@each_source
+def rows_add_up_to_the_ledger(source):
+    script = f"sleep 0.05; {SHARES} naps 20 3000 500; {SHARES} pool 6 60; {SHARES} blocks 50; true"
+    result, stacks = run(["sh", "-c", script], *source)
+    check_sums(result, stacks)
+    assert result.summary["stacks"]["samples"] > 20, result.summary["stacks"]
+
+
+@each_source
+def every_wait_is_a_sample_when_asked(source):
+    result, stacks = run([SHARES, "blocks", 100], "--stack-quantum", 0, *source)
+    check_sums(result, stacks)
+    waits = sum(s["count"] for name, s in result.ledger()["states"].items() if name != "on_cpu")
+    on_cpu = sum(t["count"] for t in result.summary["stacks"]["stack_traces"]
+                 if t["state"] == "on_cpu")
+    unseen = result.summary["trust"]["folded"]["unseen_arrivals"]
+    assert abs(result.summary["stacks"]["samples"] - on_cpu - waits) <= unseen, \
+        f"{result.summary['stacks']['samples']} samples, {on_cpu} of them on a CPU; {waits} waits"
+    missed = [r for r in stacks.all() if r.not_sampled() and r.state != "on_cpu"]
+    assert not missed or unseen, [(r.state, r.ns) for r in missed]
+
+
+@each_source
+def sleeps_by_function(source):
+    lib.calm(lambda: compare_naps(source, 30 * lib.SLOW ** 0.5, 5000, 10000, 0.05))
+
+
+@each_source
+def short_sleeps_by_function(source):
+    """Most of these are shorter than the quantum."""
+    lib.calm(lambda: compare_naps(source, 1000 if not lib.EMULATED else 200, 300, 100, 0.15))
+
+
+def compare_naps(source, n, long_us, short_us, relative):
+    result, stacks = run([SHARES, "naps", int(n), long_us, short_us], *source)
+    rows = stacks.of(result.truth["pid"])
+    long_ns, short_ns = ns_of(rows, "main", "nap_long"), ns_of(rows, "main", "nap_short")
+    slept = lib.state_of(result.process(result.truth["pid"]), "sleep")["ns"]
+    ours = [ns_of(rows, "main", f, state="sleep") for f in ("nap_long", "nap_short")]
+    assert sum(ours) == slept, f"{ours} of {slept}; {[r.frames for r in rows]}"
+    assert long_ns and short_ns
+    share = result.truth["long_ns"] / (result.truth["long_ns"] + result.truth["short_ns"])
+    lib.near(ours[0] / slept, share, relative, 0, "share of nap_long")
+
+
+@each_source
+def burns_by_function(source):
+    lib.calm(lambda: compare_burns(source))
+
+
+def compare_burns(source):
+    result, stacks = run([SHARES, "burns", 1500 if not lib.EMULATED else 4000], "-F", 499, *source)
+    check_sums(result, stacks)
+    rows = [r for r in stacks.of(result.truth["pid"]) if r.state == "on_cpu"]
+    one, two = ns_of(rows, "main", "burn_one"), ns_of(rows, "main", "burn_two")
+    on_cpu = sum(r.ns for r in rows)
+    assert one + two >= 0.95 * on_cpu, f"{one} and {two} of {on_cpu}"
+    share = result.truth["two_ns"] / (result.truth["one_ns"] + result.truth["two_ns"])
+    # 500 samples and more: the standard error of a share of 2/3 is at most 0.021
+    lib.near(two / (one + two), share, 0, 0.075, "share of burn_two")
+
+
+@each_source
+def nobody_gets_another_ones_stack(source):
+    """Two programs in turns on one CPU, each with functions of its own."""
+    ms = 700 * (3 if lib.EMULATED else 1)
+    script = f"{SHARES} alpha {ms} & {SHARES} beta {ms} & wait"
+    result, stacks = run(["taskset", "-c", "0", "sh", "-c", script], "--stack-quantum", "500us",
+                         "-F", 499, *source)
+    check_sums(result, stacks)
+    seen = {"alpha": 0, "beta": 0}
+    for (pid, _), rows in stacks.threads.items():
+        told = {f.split("_")[0] for r in rows for f in r.frames
+                if f.split("_")[0] in ("alpha", "beta")}
+        assert len(told) <= 1, f"pid {pid} has {told}"
+        for name in told:
+            seen[name] += 1
+            for leaf in ("nap", "burn"):
+                ns = ns_of(rows, "main", name, f"{name}_{leaf}")
+                assert ns, f"pid {pid}: nothing in {name}_{leaf}: {[r.frames for r in rows]}"
+    assert seen == {"alpha": 1, "beta": 1}, seen
+
+
+@each_source
+def a_thread_pool(source):
+    result, stacks = run([SHARES, "pool", 8, 200], *source)
+    check_sums(result, stacks)
+    rows = stacks.of(result.truth["pid"])
+    waited = lib.state_of(result.process(result.truth["pid"]), "futex")["ns"]
+    a, b = (ns_of(rows, "pool_worker", f, state="futex") for f in ("pool_a", "pool_b"))
+    # main's own waits (pthread_join) are the rest
+    assert a + b >= 0.95 * waited, f"{a} and {b} of {waited}"
+    lib.near(a, b, 0.1 if not lib.EMULATED else 0.4, 0, "half of the threads each")
+
+
+@each_source
+def processes_that_end_at_once(source):
+    result, stacks = run([lib.workload("stacks_brief"), 20], *source)
+    check_sums(result, stacks)
+    pids = [json.loads(line)["pid"] for line in result.out.splitlines()]
+    ours = [ns_of(stacks.of(pid), "main", "brief_a", "brief_b", "brief_c", state="sleep")
+            for pid in pids]
+    assert len(ours) == 20 and all(ns >= 5 * lib.MS for ns in ours), ours
+
+
+@test
+def a_wait_that_goes_on():
+    """Attached to a program that sleeps all the time: the wait is told all the same."""
+    with subprocess.Popen([SHARES, "hang", "60000"], stdout=subprocess.PIPE, text=True) as target:
+        try:
+            pid = int(target.stdout.readline().partition("=")[2])
+            with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
+                path, out = os.path.join(d, "stacks.json"), os.path.join(d, "out.jsonl")
+                done = lib.dwell("attach", "--quiet", "--out", out, "--speedscope", path, "-d", 1,
+                                 pid)
+                assert done.returncode == 0, done.stderr
+                result, stacks = lib.Run(done, lib.read_records(out)), Stacks(path)
+        finally:
+            target.send_signal(signal.SIGKILL)
+    lib.check_promises(result)
+    check_sums(result, stacks)
+    rows = stacks.threads[(pid, pid)]
+    assert len(rows) == 1 and rows[0].state == "sleep" and rows[0].ns > 900 * lib.MS, \
+        [(r.frames, r.state, r.ns) for r in rows]
+    assert any("nanosleep" in f for f in rows[0].frames), rows[0].frames
+
+
+@test
+def a_table_that_is_full_is_counted():
+    result, stacks = run([SHARES, "pool", 32, 50], "--limit", "stacks_rows=8", check=False)
+    lost = result.summary["trust"]["lost"]["stack_samples_lost"]
+    assert lost > 10, lost
+    check_sums(result, stacks)
+
+
+main()
