@@ -67,6 +67,7 @@ struct {
 } memory_heap_tree SEC(".maps");
 
 static const struct memory_heap no_heap SEC(".rodata.memory_heap");
+static const struct memory_caller no_caller SEC(".rodata.memory_caller");
 
 /* ---- processes ---- */
 
@@ -116,27 +117,27 @@ static __always_inline void tree_live(struct memory_heap_tree *tree, __s64 bytes
 
 /* ---- callers ---- */
 
+/* What there is to know of a place is written where it stays: there is little stack for it. */
 __noinline int caller_open(const struct memory_caller_key *which, __u64 address)
 {
-	struct memory_caller caller = {};
-	struct memory_caller_key key;
-	struct locks_place place = {};
+	struct memory_caller_key key; /* before 6.2 a map's key must be on the stack */
+	struct memory_caller *caller;
 	__s64 file = -1;
 
 	if (!which)
 		return 0;
 	key = *which;
+	if (bpf_map_update_elem(&memory_callers, &key, &no_caller, BPF_NOEXIST))
+		counter_add(COUNTER_OTHER_CALLER);
+	caller = bpf_map_lookup_elem(&memory_callers, &key);
+	if (!caller)
+		return 0;
+	caller->address = address;
 	/* the mapping cannot be looked up while another thread changes one */
 	for (int tries = 0; tries < MARK_TRIES && file == -1; tries++)
-		file = mark_place(address, &place);
-	if (file != -1 && file) {
-		mark_file(&place, file);
-		caller.inode = place.inode;
-		caller.dev = place.dev;
-		caller.offset = address - place.start + place.offset;
-	}
-	if (bpf_map_update_elem(&memory_callers, &key, &caller, BPF_NOEXIST))
-		counter_add(COUNTER_OTHER_CALLER);
+		file = mark_place(address, &caller->place);
+	if (file != -1 && file)
+		mark_file(&caller->place, file);
 	return 0;
 }
 
@@ -494,8 +495,8 @@ int memory_alloc_free(void *ctx)
 	key.image = heap->image;
 	if (key.address && block_take(&key, &block))
 		block_freed(heap, &block, t->proc_id);
-	else if (alloc_in_free(thread, sp) && (sp < thread->free_sp || key.address == thread->freed) &&
-		 key.address)
+	else if (alloc_in_free(thread, sp) &&
+		 (sp < thread->free_sp || key.address == thread->freed) && key.address)
 		return 0; /* a wrapper's, which has been counted */
 	else if (!key.address)
 		slot_add(&heap->frees_null, 1);

@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+#include "locks.h" /* struct locks_place */
 #include "record.h"
 
 /* The bpf cookie of an uprobe: which function it stands on. */
@@ -51,10 +52,10 @@ struct memory_caller {
 	__u64 unknown, unknown_bytes;
 	__u64 lived_ns; /* of those freed, until then */
 	__u64 live_peak_bytes;
-	/* where the return address lies: file and offset in it; inode 0: in no file */
-	__u64 inode, offset;
-	__u32 dev;
-	__u32 stacked; /* 1: key.stack is the hash of a stack that was told */
+	__u64 address;            /* return address */
+	struct locks_place place; /* where it lies */
+	__u32 stacked;            /* 1: key.stack is the hash of a stack that was told */
+	__u32 pad;
 };
 
 /* A process: map `memory_heaps`, by proc_id; 0: those without room there. */
@@ -89,6 +90,7 @@ struct memory_heap_tree {
 /* ---- mappings and the program break: told one by one, as they may be cut in pieces ---- */
 
 enum memory_change_kind {
+	CHANGE_NONE,
 	CHANGE_MAP,    /* anonymous memory at [start, end), over whatever was there */
 	CHANGE_UNMAP,  /* [start, end) is gone, or has become a file's */
 	CHANGE_MOVE,   /* mremap: [from, from_end) has become [start, end) */
@@ -121,7 +123,7 @@ struct memory_file {
 
 _Static_assert(sizeof(struct memory_block_key) == 16, "struct memory_block_key has holes");
 _Static_assert(sizeof(struct memory_block) == 32, "struct memory_block has holes");
-_Static_assert(sizeof(struct memory_caller) == 88, "struct memory_caller has holes");
+_Static_assert(sizeof(struct memory_caller) == 120, "struct memory_caller has holes");
 _Static_assert(sizeof(struct memory_change) == 120, "struct memory_change has holes");
 
 #endif

@@ -189,8 +189,9 @@ static void take_caller(struct alloc *a, struct caller **table, const struct mem
 		mapped = &site->mapped;
 	if (!v->allocs && !(mapped && mapped->count))
 		return;
-	if (v->inode)
-		place = (struct place){ v->offset, v->inode, v->dev, 0 };
+	if (v->place.inode)
+		place = (struct place){ v->address - v->place.start + v->place.offset,
+					v->place.inode, v->place.dev, 0 };
 	c = caller_of(table, &place);
 	c->address = key->stack;
 	c->other = !key->stack;

@@ -65,22 +65,6 @@ static __always_inline void change_caller(struct memory_change *e, const struct 
 	e->stack = key.stack;
 }
 
-static __noinline int change_tell(__u64 start, __u64 end, __u64 from, __u64 from_end, __u32 kind)
-{
-	struct target *t = target_current();
-	struct memory_change *e = t ? change_new(t, kind) : NULL;
-
-	if (!e)
-		return 0;
-	e->start = start;
-	e->end = end;
-	e->from = from;
-	e->from_end = from_end;
-	change_caller(e, t);
-	event_submit(e);
-	return 0;
-}
-
 /* A file with code, the first time that a target has it: it may bring an allocator along. */
 static __noinline int code_tell(struct file *file, __u64 address)
 {
@@ -131,61 +115,93 @@ static __noinline int code_mapped(__u64 address)
 	return 0;
 }
 
-static __noinline int memory_brk(const struct call_done *call)
+/* What a call has done to the address space. */
+struct change {
+	__u64 start, end, from, from_end;
+	__u32 kind; /* enum memory_change_kind; CHANGE_NONE */
+};
+
+static __always_inline void brk_change(struct change *c, const struct call_done *call)
 {
 	struct memory_heap *heap = heap_of(call->who.proc_id);
 	__u64 was, now = call->ret;
 
 	if (!heap)
-		return 0;
+		return;
 	was = heap->brk;
 	heap->brk = now;
-	if (was && now > was)
-		change_tell(was, now, 0, 0, CHANGE_GROW);
-	if (was && now < was)
-		change_tell(now, was, 0, 0, CHANGE_SHRINK);
-	return 0;
+	if (!was || now == was)
+		return;
+	c->kind = now > was ? CHANGE_GROW : CHANGE_SHRINK;
+	c->start = now > was ? was : now;
+	c->end = now > was ? now : was;
 }
 
-static __noinline int memory_mmap(const struct call_done *call)
+static __always_inline void mmap_change(struct change *c, const struct call_done *call)
 {
-	__u64 start = call->ret, end = start + page_up(call->arg[1]);
 	__u32 flags = call->arg[3];
 
 	if (flags & MAP_ANONYMOUS)
-		return change_tell(start, end, 0, 0, CHANGE_MAP);
-	if (flags & MAP_FIXED)
-		change_tell(start, end, 0, 0, CHANGE_UNMAP);
-	if (call->arg[2] & PROT_EXEC)
-		code_mapped(start);
-	return 0;
+		c->kind = CHANGE_MAP;
+	else if (flags & MAP_FIXED)
+		c->kind = CHANGE_UNMAP;
+	c->start = call->ret;
+	c->end = c->start + page_up(call->arg[1]);
 }
 
-static __noinline int memory_mremap(const struct call_done *call)
+static __always_inline void mremap_change(struct change *c, const struct call_done *call)
 {
-	__u64 from = call->arg[0], from_end = from + page_up(call->arg[1]);
+	c->kind = CHANGE_MOVE;
+	c->start = call->ret;
+	c->end = c->start + page_up(call->arg[2]);
+	c->from = call->arg[0];
+	c->from_end = c->from;
+	if (!(call->arg[3] & MREMAP_DONTUNMAP))
+		c->from_end += page_up(call->arg[1]);
+}
 
-	if (call->arg[3] & MREMAP_DONTUNMAP)
-		from_end = from;
-	return change_tell(call->ret, call->ret + page_up(call->arg[2]), from, from_end,
-			   CHANGE_MOVE);
+static __always_inline void change_of(struct change *c, const struct call_done *call)
+{
+	switch (call->nr) {
+	case __NR_mmap:
+		mmap_change(c, call);
+		break;
+	case __NR_munmap:
+		c->kind = CHANGE_UNMAP;
+		c->start = call->arg[0];
+		c->end = c->start + page_up(call->arg[1]);
+		break;
+	case __NR_mremap:
+		mremap_change(c, call);
+		break;
+	case __NR_brk:
+		brk_change(c, call);
+	}
 }
 
 static __noinline int memory_call(const struct call_done *call)
 {
+	struct change c = { .kind = CHANGE_NONE };
+	struct memory_change *e;
+	struct target *t;
+
 	if ((__u64)call->ret >= (__u64)-ERRNO_MAX)
 		return 0;
-	switch (call->nr) {
-	case __NR_mmap:
-		return memory_mmap(call);
-	case __NR_munmap:
-		return change_tell(call->arg[0], call->arg[0] + page_up(call->arg[1]), 0, 0,
-				   CHANGE_UNMAP);
-	case __NR_mremap:
-		return memory_mremap(call);
-	case __NR_brk:
-		return memory_brk(call);
-	}
+	if (call->nr == __NR_mmap && (call->arg[2] & PROT_EXEC) && !(call->arg[3] & MAP_ANONYMOUS))
+		code_mapped(call->ret);
+	change_of(&c, call);
+	t = target_current();
+	if (c.kind == CHANGE_NONE || !t)
+		return 0;
+	e = change_new(t, c.kind);
+	if (!e)
+		return 0;
+	e->start = c.start;
+	e->end = c.end;
+	e->from = c.from;
+	e->from_end = c.from_end;
+	change_caller(e, t);
+	event_submit(e);
 	return 0;
 }
 
@@ -208,14 +224,21 @@ static __always_inline void tree_drop(__u64 count, __u64 bytes)
 	slot_add(&tree->stale, count);
 }
 
-static __always_inline void end_tell(const struct target *t, __u32 kind)
+static __noinline int end_tell(__u32 kind)
 {
-	struct memory_change *e = change_new(t, kind);
 	struct memory_heap_tree *tree = heap_tree();
-	bool full = tree && tree->stale >= tree->purge_at;
+	struct target *t = target_current();
+	struct memory_change *e;
+	__u64 flags;
 
-	if (e)
-		bpf_ringbuf_submit(e, full ? BPF_RB_FORCE_WAKEUP : event_wake_flags());
+	if (!t || !tree)
+		return 0;
+	flags = tree->stale >= tree->purge_at ? BPF_RB_FORCE_WAKEUP : event_wake_flags();
+	e = change_new(t, kind);
+	if (!e)
+		return 0;
+	bpf_ringbuf_submit(e, flags);
+	return 0;
 }
 
 SEC_TP("sched_process_exec")
@@ -238,7 +261,7 @@ int BPF_PROG(memory_alloc_exec, struct task_struct *unused, int old_pid, struct 
 		slot_add(&heap->cleared_bytes, bytes);
 		heap->brk = BPF_CORE_READ(task, mm, brk);
 		heap->image++;
-		end_tell(t, CHANGE_CLEAR);
+		end_tell(CHANGE_CLEAR);
 	}
 	code_tell(BPF_CORE_READ(bprm, file), 0);
 	return 0;
@@ -261,7 +284,7 @@ int BPF_PROG(memory_alloc_exit)
 		return 0;
 	count = heap_live(heap, &bytes);
 	tree_drop(count, bytes);
-	end_tell(t, CHANGE_END);
+	end_tell(CHANGE_END);
 	return 0;
 }
 
