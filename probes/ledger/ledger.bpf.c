@@ -49,6 +49,7 @@ static __always_inline struct ledger_thread *account_draft(__u32 which, const st
 	/* a thread that we saw born has not run yet: all since its start is waiting to run */
 	l->state = STATE_RUNQUEUE;
 	l->since_ns = t->flags & TARGET_ATTACHED ? t->born_ns : t->start_ns;
+	l->stack.user_from = t->flags & TARGET_ATTACHED ? USER_UNKNOWN : USER_BORN;
 	for (int i = 0; i < LEDGER_STATES; i++)
 		l->hist[i] = HIST_UNASKED;
 	return l;
@@ -276,6 +277,7 @@ int BPF_PROG(ledger_waking, struct task_struct *task)
 	ns = move(l, state, STATE_RUNQUEUE, now);
 	object_add(l, ns);
 	waker_add(l, state, ns);
+	stacks_woken(ctx, l);
 	return 0;
 }
 

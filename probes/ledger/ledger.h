@@ -115,13 +115,15 @@ enum stack_user {
 	USER_UNKNOWN,   /* it waited before the attach, and not in a call */
 	USER_TAKEN,     /* `user` has it */
 	USER_AT_RETURN, /* it is to be taken when the call returns */
+	USER_BORN,      /* ditto, by which a new thread begins */
 };
 
 struct stack_account {
 	__u64 debt_ns;             /* time off the CPU that no sample stands for yet */
 	__u64 ns[2];               /* what the sample of the present stay stands for */
 	__u32 count[2];            /* of it; both 0: it is none */
-	__u64 user, kernel, waker; /* its stacks, by hash */
+	__u64 user, kernel;        /* its stacks, by hash */
+	__u64 waker, waker_kernel; /* of who ended its block */
 	__u64 ip, sp;              /* the user's, in the call that waits */
 	__u32 state;               /* of ns[0] */
 	__u32 user_from;           /* enum stack_user */

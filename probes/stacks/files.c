@@ -19,8 +19,21 @@
 
 #define TELL_TRIES 3 /* a file that cannot be opened is told of so many times */
 
+#define FILES_WAITING 256
+#define COPIES_WAITING 256 /* of 22 KiB */
+
+/* A file that is open and has no table yet. */
+struct waiting_file {
+	uint32_t file;
+	int fd;
+};
+
 struct stacks_files {
 	struct probe *probe;
+	struct waiting_file waiting[FILES_WAITING];
+	size_t nwaiting;
+	struct stacks_copy *copies[COPIES_WAITING];
+	size_t ncopies;
 	struct table_store store;
 	uint8_t *tries; /* by file */
 	stacks_named *named;
@@ -33,6 +46,7 @@ struct stacks_files {
 static void make_table(struct stacks_files *f, uint32_t file, int fd)
 {
 	uint64_t begin = session_clock();
+		usleep(200000);
 	struct eh_table t = { 0 };
 	int err;
 
@@ -70,19 +84,69 @@ static void file_gone(struct stacks_files *f, uint32_t file)
 		__atomic_store_n(&f->store.files[file].told, 0, __ATOMIC_RELEASE);
 }
 
+static bool is_waiting(const struct stacks_files *f, uint32_t file)
+{
+	for (size_t i = 0; i < f->nwaiting; i++)
+		if (f->waiting[i].file == file)
+			return true;
+	return false;
+}
+
 void stacks_files_told(struct stacks_files *f, const struct stacks_file_event *event)
 {
-	struct mapped_file c;
+	struct waiting_file *w = &f->waiting[f->nwaiting];
+	struct mapped_file m;
 
-	if (event->file >= f->store.nfiles || table_store_is_ready(&f->store, event->file))
+	if (event->file >= f->store.nfiles || table_store_is_ready(&f->store, event->file) ||
+	    is_waiting(f, event->file))
 		return;
-	if (mapped_file_open(&c, event)) {
+	if (f->nwaiting == FILES_WAITING || mapped_file_open(&m, event)) {
 		file_gone(f, event->file);
 		return;
 	}
-	make_table(f, event->file, c.fd);
-	f->named(f->named_ctx, event->file, c.fd, c.path, c.root_fd);
-	mapped_file_close(&c);
+	f->named(f->named_ctx, event->file, m.fd, m.path, m.root_fd);
+	*w = (struct waiting_file){ event->file, m.fd };
+	f->nwaiting++;
+	m.fd = -1;
+	mapped_file_close(&m);
+}
+
+/* ---- stacks that wait for tables ---- */
+
+/* Beyond COPIES_WAITING a stack keeps its hash and has no frames: counted as not told. */
+void stacks_files_copied(struct stacks_files *f, const struct stacks_copy *copy)
+{
+	struct stacks_copy *kept;
+
+	if (f->ncopies == COPIES_WAITING)
+		return;
+	kept = malloc(sizeof(*kept));
+	if (!kept)
+		abort();
+	*kept = *copy;
+	f->copies[f->ncopies++] = kept;
+}
+
+void stacks_files_work(struct stacks_files *f,
+		       void (*walked)(void *ctx, const struct stacks_body *body, size_t size),
+		       void *ctx)
+{
+	struct stacks_copy_body b;
+
+	while (f->nwaiting) { /* the list grows as the ring is emptied */
+		struct waiting_file w = f->waiting[0];
+
+		make_table(f, w.file, w.fd);
+		close(w.fd);
+		memmove(f->waiting, f->waiting + 1, --f->nwaiting * sizeof(w));
+		ring_buffer__consume(f->probe->session->ring);
+	}
+	for (size_t i = 0; i < f->ncopies; i++) {
+		stacks_copy_walk(&b, &f->store, f->copies[i]);
+		walked(ctx, &b.body, sizeof(b.body) + b.body.n * sizeof(b.body.frames[0]));
+		free(f->copies[i]);
+	}
+	f->ncopies = 0;
 }
 
 /* ---- the command's files, before it is there ---- */
@@ -197,6 +261,10 @@ void stacks_files_close(struct stacks_files *f)
 {
 	if (!f)
 		return;
+	for (size_t i = 0; i < f->nwaiting; i++)
+		close(f->waiting[i].fd);
+	for (size_t i = 0; i < f->ncopies; i++)
+		free(f->copies[i]);
 	table_store_close(&f->store);
 	free(f->tries);
 	free(f);

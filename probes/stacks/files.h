@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "copy.h"
 #include "probe.h"
 #include "walk.h"
 
@@ -30,6 +31,18 @@ int stacks_files_seed(struct stacks_files *f);
 /* EVENT_STACKS_FILE and EVENT_STACKS_PROCESS. */
 void stacks_files_told(struct stacks_files *f, const struct stacks_file_event *event);
 void stacks_files_asked(struct stacks_files *f, const struct event_head *head);
+
+/* EVENT_STACKS_COPY: kept until the tables are made. */
+void stacks_files_copied(struct stacks_files *f, const struct stacks_copy *copy);
+
+/*
+ * Makes the tables of the files that were told of, and walks the stacks that wait for them. A
+ * table takes up to 100 ms: the ring is emptied after each, so that files of processes that
+ * live for a moment are opened in time.
+ */
+void stacks_files_work(struct stacks_files *f,
+		       void (*walked)(void *ctx, const struct stacks_body *body, size_t size),
+		       void *ctx);
 
 struct stacks_files_counts {
 	uint64_t tables, rows;  /* made; of all files together */

@@ -18,6 +18,7 @@
 #include <asm/unistd.h>
 
 #include "../ledger/account.bpf.h"
+#include "irq.bpf.h"
 #include "rows.bpf.h"
 
 #define CALL_ENTERED (-38L) /* -ENOSYS */
@@ -73,6 +74,7 @@ __noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 	key->user = user;
 	key->kernel = s->kernel;
 	key->waker = s->waker;
+	key->waker_kernel = s->waker_kernel;
 	if (s->count[0])
 		stacks_count(level, s->ns[0], s->count[0]);
 	key->state = STATE_RUNQUEUE;
@@ -80,7 +82,7 @@ __noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 		stacks_count(level, s->ns[1], s->count[1]);
 	s->ns[0] = s->ns[1] = 0;
 	s->count[0] = s->count[1] = 0;
-	s->waker = 0;
+	s->waker = s->waker_kernel = 0;
 	return 0;
 }
 
@@ -95,7 +97,7 @@ static __always_inline bool in_call(struct pt_regs *regs)
 /* Is it still where it waited? */
 static __always_inline bool stands_there(const struct stack_account *s, struct pt_regs *regs)
 {
-	return regs->ip == s->ip && regs->sp == s->sp;
+	return s->user_from == USER_BORN || (regs->ip == s->ip && regs->sp == s->sp);
 }
 
 static __always_inline void stands_here(struct stack_account *s, struct pt_regs *regs)
@@ -166,8 +168,33 @@ static __always_inline void stacks_arrive(struct ledger_thread *l, struct task_s
 #endif
 	if (s->user_from == USER_UNKNOWN)
 		s->user = stacks_tell(STACKS_SWITCH, 0, STACK_NOT_TAKEN, 0);
-	if (s->user_from != USER_AT_RETURN)
+	if (s->user_from < USER_AT_RETURN)
 		stacks_emit(l, s->user, STACKS_SWITCH);
+}
+
+/*
+ * The current thread wakes another, whose block falls due by that: its own stacks. An interrupt
+ * has none: what it interrupted has nothing to do with it.
+ */
+__noinline __u64 stacks_waker_user(void)
+{
+	struct ledger_thread *own = account_of(bpf_get_current_task_btf());
+
+	return own ? stacks_own_user(own, STACKS_SWITCH) : 0;
+}
+
+static __always_inline void stacks_woken(void *ctx, struct ledger_thread *l)
+{
+	struct stacks_work *w;
+
+	if (!stacks_cfg.on || !stacks_cfg.wakers || !stacks_is_due(&l->stack) || in_interrupt())
+		return;
+	w = stacks_work_of(STACKS_SWITCH);
+	if (!w)
+		return;
+	l->stack.waker_kernel =
+		stacks_kernel(STACKS_SWITCH, bpf_get_stack(ctx, w->body.frames, KERNEL_BYTES, 0));
+	l->stack.waker = stacks_waker_user();
 }
 
 /* A thread found off its CPU at the attach. */
@@ -189,7 +216,7 @@ static __always_inline void stacks_forget(struct ledger_thread *l)
 		return;
 	l->stack.ns[0] = l->stack.ns[1] = 0;
 	l->stack.count[0] = l->stack.count[1] = 0;
-	l->stack.waker = 0;
+	l->stack.waker = l->stack.waker_kernel = 0;
 }
 
 /* A call of the current thread returns in which a sample was. */

@@ -161,6 +161,13 @@ static void stacks_free(struct probe *p)
 
 /* ---- while it runs ---- */
 
+static void take_walked(void *ctx, const struct stacks_body *body, size_t size)
+{
+	struct stacks_data *d = ctx;
+
+	stack_book_body(&d->book, body, size);
+}
+
 static bool stacks_event(struct probe *p, const struct event_head *head, size_t size)
 {
 	struct stacks_data *d = p->data;
@@ -172,6 +179,10 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 		return true;
 	case EVENT_STACKS_FILE:
 		stacks_files_told(d->files, (const void *)head);
+		return true;
+	case EVENT_STACKS_COPY:
+		if (size >= sizeof(struct stacks_copy))
+			stacks_files_copied(d->files, (const void *)head);
 		return true;
 	case EVENT_STACKS_PROCESS:
 		stacks_files_asked(d->files, head);
@@ -232,6 +243,9 @@ static void stacks_account(struct probe *p, const struct ledger_final *f)
 
 static void stacks_poll(struct probe *p)
 {
+	struct stacks_data *d = p->data;
+
+	stacks_files_work(d->files, take_walked, d);
 	if (stacks_drain(p, false))
 		session_note(p->session, "%s", err_text());
 }

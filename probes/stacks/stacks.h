@@ -92,7 +92,8 @@ struct stacks_key {
 	__u32 proc_id;
 	__u32 state; /* of the ledger, probes/ledger/ledger.h */
 	__u32 pad;
-	__u64 user, kernel, python, waker;
+	__u64 user, kernel, python;
+	__u64 waker, waker_kernel; /* of the thread that ended the wait, its user's and kernel's */
 };
 
 struct stacks_value {

@@ -112,17 +112,14 @@ static bool push_stack(struct fill *fill, struct frames *f, uint64_t hash, bool 
 }
 
 /*
- * Where the kernel's stack of a wait is read as the thread leaves (source raw_tp), our own hook
- * stands on it.
+ * On the kernel's stack of a waker, and of a wait where it is read as the thread leaves (source
+ * raw_tp), our own hook stands as well.
  */
 static size_t own_frames(const struct frames *f, size_t from)
 {
-	static const char *const ours[] = { "__traceiter_sched_switch",
-					    "bpf_trace_run",
-					    "__bpf_trace_sched_switch",
-					    "bpf_prog_",
-					    "__bpf_get_",
-					    "bpf_get_" };
+	static const char *const ours[] = { "__traceiter_sched_", "bpf_trace_run",
+					    "__bpf_trace_sched_", "bpf_prog_",
+					    "__bpf_get_",         "bpf_get_" };
 	size_t last = from;
 
 	for (size_t i = from; i < f->n && i < from + OWN_FRAMES; i++)
@@ -136,8 +133,9 @@ static void drop_own(struct frames *f, size_t from)
 {
 	size_t n = own_frames(f, from);
 
-	memmove(f->list + from, f->list + from + n,
-		(f->n - from - n) * sizeof(struct stack_frame *));
+	if (n)
+		memmove(f->list + from, f->list + from + n,
+			(f->n - from - n) * sizeof(struct stack_frame *));
 	f->n -= n;
 }
 
@@ -154,10 +152,12 @@ static void fill_frames(struct fill *fill, const struct stack_entry *e, struct s
 	} else if (key->pad == ROW_CUT) {
 		push_mark(fill, &f, "[other stacks]");
 	} else {
-		known = push_stack(fill, &f, key->waker, true);
+		known = push_stack(fill, &f, key->waker_kernel, true);
+		drop_own(&f, 0);
+		known = push_stack(fill, &f, key->waker, true) && known;
 		leaf = f.n;
 		known = push_stack(fill, &f, key->kernel, false) && known;
-		if (fill->hash && key->state != STATE_ON_CPU && f.n)
+		if (fill->hash && key->state != STATE_ON_CPU)
 			drop_own(&f, leaf);
 		known = push_stack(fill, &f, key->user, false) && known;
 		if (!f.n)

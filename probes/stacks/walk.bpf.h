@@ -31,10 +31,11 @@ enum stacks_level {
 struct stacks_work {
 	struct stacks_regs r;
 	__u64 hash;
-	__u32 at;   /* mapping of the last frame */
-	__u32 busy; /* taken, at STACKS_UPROBE */
-	__u32 raw;  /* a frame is RAW: the hash is this process's */
-	__u32 pad;
+	__u32 at;             /* mapping of the last frame */
+	__u32 busy;           /* taken, at STACKS_UPROBE */
+	__u32 raw;            /* a frame is RAW: the hash is this process's */
+	__u32 late;           /* the walk ended at a file whose table is not made yet */
+	__u64 pc, sp, bp, di; /* where it began */
 	union {
 		struct stacks_body body;
 		__u64 space[sizeof(struct stacks_body) / 8 + STACK_FRAMES + 1];
@@ -201,6 +202,7 @@ static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct unwind_r
 	if (!(f->flags & STACKS_FILE_READY)) {
 		if (!f->told)
 			file_tell(f, file, m->start, m->end, NULL);
+		w->late = 1;
 		return walk_end(w, STACK_NO_TABLE);
 	}
 	if (f->flags & STACKS_FILE_NO_TABLE)
@@ -264,7 +266,7 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
 	__u64 mm = (__u64)KREAD_KNOWN(task, mm);
 	struct stacks_maps *maps;
 
-	w->hash = w->raw = w->body.n = 0;
+	w->hash = w->raw = w->late = w->body.n = 0;
 	w->at = STACKS_MAPPINGS;
 	w->r.exact = 1;
 	w->r.guess = 0;
@@ -281,6 +283,57 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
 	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
 	return 0;
+}
+
+/* Bytes of the stack that could be copied. A page that is not there ends it. */
+static __always_inline __u32 copy_stack(struct stacks_copy *e, __u64 sp)
+{
+	__u32 at = 0, size;
+
+#pragma unroll
+	for (int i = 0; i < STACKS_COPY_BYTES / STACKS_COPY_PAGE + 1; i++) {
+		size = STACKS_COPY_PAGE - ((sp + at) & (STACKS_COPY_PAGE - 1));
+		barrier_var(at);
+		if (at > STACKS_COPY_BYTES - STACKS_COPY_PAGE)
+			break;
+		if (bpf_probe_read_user(e->stack + at, size, (void *)(sp + at)))
+			break;
+		at += size;
+	}
+	return at;
+}
+
+/* Has the level's stack walked by user space. Returns the hash that it will have; 0: none. */
+__noinline __u64 stacks_send_copy(__u32 level, __u32 proc_id)
+{
+	struct stacks_work *w = stacks_work_of(level);
+	struct stacks_maps *maps = maps_of(proc_id);
+	struct stacks_copy *e;
+	__u32 n;
+
+	if (!w || !maps)
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		counter_add(COUNTER_LOST_STACK_COPY);
+		return 0;
+	}
+	e->head = (struct event_head){ .kind = EVENT_STACKS_COPY, .who = w->body.head.who };
+	e->hash = hash_mix(hash_mix(bpf_ktime_get_ns(), bpf_get_current_pid_tgid()), w->sp) | 1;
+	e->pc = w->pc;
+	e->sp = w->sp;
+	e->bp = w->bp;
+	e->di = w->di;
+	n = maps->n;
+	barrier_var(n);
+	if (n > STACKS_MAPPINGS ||
+	    bpf_probe_read_kernel(e->list, n * sizeof(e->list[0]), maps->list))
+		n = 0;
+	e->n = n;
+	e->bytes = copy_stack(e, w->sp);
+	w->hash = e->hash;
+	event_submit(e);
+	return w->hash;
 }
 
 /*
@@ -331,10 +384,16 @@ __noinline __u64 stacks_tell_kernel(__u32 level, __u32 n)
 __noinline __u64 stacks_walk_tell(__u32 level, __u32 proc_id)
 {
 	struct stacks_work *w = stacks_work_of(level);
+	__u64 hash;
 
 	if (!w)
 		return 0;
 	walk_user(w, proc_id);
+	if (w->late) {
+		hash = stacks_send_copy(level, proc_id);
+		if (hash)
+			return hash;
+	}
 	return stacks_tell(level, w->body.n, w->r.end, w->hash);
 }
 
@@ -352,10 +411,10 @@ static __always_inline __u64 stacks_user_at(__u32 level, const struct target *t,
 		return 0;
 	}
 	w->body.head.who = *t;
-	w->r.pc = ip;
-	w->r.sp = sp;
-	w->r.bp = bp;
-	w->r.di = di;
+	w->r.pc = w->pc = ip;
+	w->r.sp = w->sp = sp;
+	w->r.bp = w->bp = bp;
+	w->r.di = w->di = di;
 	hash = stacks_walk_tell(level, t->proc_id);
 	if (level == STACKS_UPROBE)
 		w->busy = 0;

@@ -74,6 +74,23 @@ struct stacks_regs {
 	__u16 guess; /* pc was found without a table */
 };
 
+#define STACKS_COPY_PAGE 4096
+#define STACKS_COPY_BYTES (4 * STACKS_COPY_PAGE)
+
+/*
+ * EVENT_STACKS_COPY: a stack that came to a file whose table is not made yet, for user space to
+ * walk when it is. Rows know it by the hash.
+ */
+struct stacks_copy {
+	struct event_head head;
+	__u64 hash;
+	__u64 pc, sp, bp, di;
+	__u32 n;     /* mappings */
+	__u32 bytes; /* of the stack, from sp on */
+	struct stacks_mapping list[STACKS_MAPPINGS];
+	__u8 stack[STACKS_COPY_BYTES];
+};
+
 /* What stacks_vmas writes of dwell's own mappings. */
 struct stacks_vma {
 	__u64 start;

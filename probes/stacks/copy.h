@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Stacks that the kernel side copied, as a table on their way was not made yet. */
+#ifndef DWELL_STACKS_COPY_H
+#define DWELL_STACKS_COPY_H
+
+#include "table_store.h"
+#include "walk.h"
+
+/* A body with room for the longest stack. */
+struct stacks_copy_body {
+	union {
+		struct stacks_body body;
+		uint64_t space[sizeof(struct stacks_body) / 8 + STACK_FRAMES];
+	};
+};
+
+/* Walks it as the kernel side would have, with the tables that there are now. */
+void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tables,
+		      const struct stacks_copy *copy);
+
+#endif
