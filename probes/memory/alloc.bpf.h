@@ -12,8 +12,9 @@
 #define DWELL_MEMORY_ALLOC_BPF_H
 
 #include "../locks/mark.bpf.h"
+#include "../stacks/walk.bpf.h"
 #include "alloc.h"
-#include "slot.bpf.h"
+#include "rss.bpf.h"
 
 #define CALL_DEPTH 65536 /* bytes of stack that a call of the family takes at most */
 
@@ -21,6 +22,7 @@ struct memory_thread {
 	__u64 sp; /* of the call in progress; 0: none */
 	__u64 bytes, out;
 	__u64 caller;      /* return address */
+	__u64 stack;       /* its key: the stack's hash, else the return address */
 	__u64 old_address; /* realloc: the block that it was given; 0: none is known */
 	struct memory_block old;
 	__u64 free_sp, free_return, freed;
@@ -28,6 +30,8 @@ struct memory_thread {
 	__u32 function;
 	__u32 weight;
 	__u32 unknown_old; /* realloc: of a block that is not known */
+	__u32 stacked;     /* stack is a hash */
+	__u32 pad;
 };
 
 TASK_MAP(memory_threads, struct memory_thread);
@@ -118,7 +122,7 @@ static __always_inline void tree_live(struct memory_heap_tree *tree, __s64 bytes
 /* ---- callers ---- */
 
 /* What there is to know of a place is written where it stays: there is little stack for it. */
-__noinline int caller_open(const struct memory_caller_key *which, __u64 address)
+__noinline int caller_open(const struct memory_caller_key *which, __u64 address, __u32 stacked)
 {
 	struct memory_caller_key key; /* before 6.2 a map's key must be on the stack */
 	struct memory_caller *caller;
@@ -133,6 +137,7 @@ __noinline int caller_open(const struct memory_caller_key *which, __u64 address)
 	if (!caller)
 		return 0;
 	caller->address = address;
+	caller->stacked = stacked;
 	/* the mapping cannot be looked up while another thread changes one */
 	for (int tries = 0; tries < MARK_TRIES && file == -1; tries++)
 		file = mark_place(address, &caller->place);
@@ -142,13 +147,14 @@ __noinline int caller_open(const struct memory_caller_key *which, __u64 address)
 }
 
 /* The row of the key, or `other`, which then is what the key says. */
-static __always_inline struct memory_caller *caller_of(struct memory_caller_key *key, __u64 address)
+static __always_inline struct memory_caller *caller_of(struct memory_caller_key *key, __u64 address,
+						       __u32 stacked)
 {
 	struct memory_caller *caller = bpf_map_lookup_elem(&memory_callers, key);
 
 	if (caller)
 		return caller;
-	caller_open(key, address);
+	caller_open(key, address, stacked);
 	caller = bpf_map_lookup_elem(&memory_callers, key);
 	if (caller)
 		return caller;
@@ -261,7 +267,7 @@ static __noinline int block_made(struct memory_heap *heap, struct memory_thread 
 				 __u64 address, __u32 proc_id)
 {
 	struct memory_block_key at = { .address = address, .proc_id = proc_id };
-	struct memory_caller_key key = { .stack = thread->caller, .proc_id = proc_id };
+	struct memory_caller_key key = { .stack = thread->stack, .proc_id = proc_id };
 	struct memory_block block = {}, unseen;
 	struct memory_caller *caller;
 	__u64 bytes = thread->bytes * thread->weight;
@@ -272,7 +278,7 @@ static __noinline int block_made(struct memory_heap *heap, struct memory_thread 
 		slot_add(&heap->reused, unseen.weight);
 		block_freed(heap, &unseen, proc_id);
 	}
-	caller = caller_of(&key, thread->caller);
+	caller = caller_of(&key, thread->caller, thread->stacked);
 	if (!caller)
 		return 0;
 	slot_add(&heap->allocs, thread->weight);
@@ -377,6 +383,19 @@ static __always_inline void take_old(struct memory_thread *thread, const struct 
 		thread->unknown_old = cfg.sample_interval <= 1;
 }
 
+/* Now, as the return address stands where it belongs: then the hook at the return takes it. */
+static __always_inline void take_stack(struct memory_thread *thread, const struct target *t,
+				       const struct pt_regs *regs)
+{
+	__u64 hash = 0;
+
+	if (memory_cfg.stacks && thread->weight)
+		hash = stacks_user_at(STACKS_UPROBE, t, REGISTER(regs, ip), thread->sp,
+				      REGISTER(regs, bp), thread->out);
+	thread->stacked = !!hash;
+	thread->stack = hash ? hash : thread->caller;
+}
+
 SEC("uprobe")
 int memory_alloc_enter(void *ctx)
 {
@@ -406,6 +425,7 @@ int memory_alloc_enter(void *ctx)
 	if (thread->weight)
 		slot_add(&heap->calls[function], thread->weight);
 	bpf_probe_read_user(&thread->caller, sizeof(thread->caller), (void *)sp);
+	take_stack(thread, t, regs);
 	take_old(thread, heap, is_realloc(function) ? di : 0, t->proc_id);
 	return 0;
 }

@@ -44,24 +44,39 @@ static __always_inline struct memory_change *change_new(const struct target *t, 
 	return e;
 }
 
-/* Who makes the call, and whether it is the allocator: the caller of malloc or free then. */
+/*
+ * Who makes the call. Inside malloc it is malloc's caller, as the stack was taken before the hook
+ * at its return replaced the return address; free has no such hook.
+ */
 static __always_inline void change_caller(struct memory_change *e, const struct target *t)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct memory_thread *thread = thread_of(task, t);
-	struct memory_caller_key key = { .stack = regs->ip, .proc_id = t->proc_id };
+	struct memory_caller_key key = { .proc_id = t->proc_id };
 	struct memory_heap *heap = heap_of(t->proc_id);
+	__u64 address = regs->ip;
+	__u32 stacked = 0;
 
+	if (!thread)
+		return;
 	e->allocator = 1;
-	if (thread && alloc_in_call(thread, regs->sp))
-		key.stack = thread->caller;
-	else if (thread && alloc_in_free(thread, regs->sp))
-		key.stack = thread->free_return;
-	else
-		e->allocator = 0;
+	if (alloc_in_call(thread, regs->sp) && thread->stack) {
+		address = thread->caller;
+		key.stack = thread->stack;
+		stacked = thread->stacked;
+	} else {
+		e->allocator = alloc_in_free(thread, regs->sp);
+		if (memory_cfg.stacks)
+			key.stack = stacks_user(STACKS_CALL, t);
+		stacked = !!key.stack;
+		if (!stacked && e->allocator)
+			address = thread->free_return;
+		if (!stacked)
+			key.stack = address;
+	}
 	key.image = e->image = heap ? heap->image : 0;
-	caller_of(&key, key.stack);
+	caller_of(&key, address, stacked);
 	e->stack = key.stack;
 }
 

@@ -10,6 +10,7 @@
 #include "stack_book.h"
 
 struct text_lines;
+extern const struct probe_class stacks_probe;
 
 /* Threads that have ended and whose rows may not all be here. */
 struct ended_list {
@@ -33,6 +34,7 @@ struct stacks_data {
 	struct names *names;
 	uint32_t frequency;
 	uint64_t quantum_ns;
+	bool sampling; /* else only the walker is used, by other probes */
 };
 
 /* The account of a living thread, in a report; NULL: it is none. */

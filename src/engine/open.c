@@ -51,7 +51,7 @@ bool session_wants(const struct session *s, const char *name)
 	if (!strcmp(name, "memory") && s->options->alloc)
 		return true;
 	if (!strcmp(name, "stacks"))
-		return options_want_stacks(s->options);
+		return options_want_stacks(s->options) || s->options->alloc;
 	if (list ? probe_listed(list, name) : !class->opt_in)
 		return true;
 	for (size_t i = 0; i < IN_CALLS && !strcmp(name, "syscalls"); i++)
