@@ -111,25 +111,6 @@ struct inode {
 	u32 i_generation;
 } SLICE;
 
-struct timespec64 {
-	s64 tv_sec;
-	long tv_nsec;
-} SLICE;
-
-/* When it was last written to: until 6.6, from 6.7 (12cd44023651), from 6.11 (3aa63a569c64) */
-struct inode___spec {
-	struct timespec64 i_mtime;
-} SLICE;
-
-struct inode___dunder {
-	struct timespec64 __i_mtime;
-} SLICE;
-
-struct inode___sec {
-	s64 i_mtime_sec;
-	u32 i_mtime_nsec;
-} SLICE;
-
 struct address_space_operations {
 	void *read_folio, *readahead;
 } SLICE;

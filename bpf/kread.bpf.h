@@ -12,7 +12,9 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;
+#include "kread.h"
+
+static void *(*const kread_cast)(void *obj, __u32 btf_id) = (void *)KREAD_CAST;
 
 const volatile __u32 have_rdonly_cast SEC(".rodata.kread") = 0;
 
@@ -23,8 +25,8 @@ const volatile __u32 have_rdonly_cast SEC(".rodata.kread") = 0;
 		typeof((ptr)->field) __value;                                                      \
 		if (have_rdonly_cast)                                                              \
 			__value =                                                                  \
-				((typeof(ptr))bpf_rdonly_cast(                                     \
-					 (void *)(ptr), bpf_core_type_id_kernel(typeof(*(ptr)))))  \
+				((typeof(ptr))kread_cast((void *)(ptr),                            \
+							 bpf_core_type_id_kernel(typeof(*(ptr))))) \
 					->field;                                                   \
 		else                                                                               \
 			__value = BPF_CORE_READ((ptr), field);                                     \
@@ -41,8 +43,8 @@ const volatile __u32 have_rdonly_cast SEC(".rodata.kread") = 0;
 		typeof((ptr)->field) __known;                                                      \
 		if (have_rdonly_cast)                                                              \
 			__known =                                                                  \
-				((typeof(ptr))bpf_rdonly_cast(                                     \
-					 (void *)(ptr), bpf_core_type_id_kernel(typeof(*(ptr)))))  \
+				((typeof(ptr))kread_cast((void *)(ptr),                            \
+							 bpf_core_type_id_kernel(typeof(*(ptr))))) \
 					->field;                                                   \
 		else                                                                               \
 			__known = (ptr)->field;                                                    \

@@ -261,10 +261,12 @@
 		if (i !== -1)
 			zoomTo(i);
 	});
-	svg.addEventListener("mouseover", e => {
-		const i = cellOf(e.target);
-		if (i !== -1)
+	let seen = ""; // a mouse that rests while cells change below it is not meant
+	svg.addEventListener("mousemove", e => {
+		const i = cellOf(e.target), place = e.clientX + "," + e.clientY;
+		if (i !== -1 && place !== seen)
 			tell(cells[i]);
+		seen = place;
 	});
 	function child(i) { // the widest
 		let best = i;

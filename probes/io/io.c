@@ -73,8 +73,8 @@ static void choose_fault_hooks(struct bpf_object *obj)
 	static const char *const drop[2][2] = { { "io_fault_own", "io_fault_around" },
 						{ "io_fault_own_fentry",
 						  "io_fault_around_fentry" } };
-	bool has = kernel_btf_has_tracepoint("mm_filemap_fault") &&
-		   kernel_btf_has_tracepoint("mm_filemap_map_pages");
+	bool has = kernel_btf_tracepoint("mm_filemap_fault") &&
+		   kernel_btf_tracepoint("mm_filemap_map_pages");
 
 	for (int i = 0; i < 2; i++) {
 		struct bpf_program *prog = bpf_object__find_program_by_name(obj, drop[has][i]);

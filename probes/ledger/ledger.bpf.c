@@ -172,7 +172,7 @@ static __always_inline void switch_out(struct ledger_thread *l, struct task_stru
 {
 	__u32 ts = task->__state, to;
 
-	stacks_leave(l, task);
+	stacks_leave(l, task, preempt || ts == TASK_RUNNING, now);
 	if (ts & TASK_DEAD) {
 		account_close(l, now);
 		return;

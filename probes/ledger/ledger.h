@@ -106,20 +106,23 @@ struct waker_stat {
 #define HIST_UNASKED 0xfffffffeU /* state not met yet */
 #define RACE_NS 20000            /* a wake this short before the switch was for it */
 
-/*
- * What the probe stacks keeps of a thread, here because the account is at hand at each switch;
- * see probes/stacks/offcpu.bpf.h. A stay off the CPU is a block or a preemption, then perhaps
- * waiting for a CPU: ns[0] and ns[1].
- */
+/* Where the user's stack of a stay off the CPU comes from. */
 enum stack_user {
 	USER_UNKNOWN,   /* it waited before the attach, and not in a call */
+	USER_SKIPPED,   /* preempted soon after a preemption whose stack was read */
 	USER_TAKEN,     /* `user` has it */
 	USER_AT_RETURN, /* it is to be taken when the call returns */
 	USER_BORN,      /* ditto, by which a new thread begins */
 };
 
+/*
+ * What the probe stacks keeps of a thread, here because the account is at hand at each switch;
+ * see probes/stacks/offcpu.bpf.h. A stay off the CPU is a block or a preemption, then perhaps
+ * waiting for a CPU: ns[0] and ns[1].
+ */
 struct stack_account {
-	__u64 debt_ns;             /* time off the CPU that no sample stands for yet */
+	__u64 debt_ns[2];          /* time off the CPU that no sample stands for yet; preempted */
+	__u64 read_ns;             /* when the user's stack was last read at a preemption */
 	__u64 ns[2];               /* what the sample of the present stay stands for */
 	__u32 count[2];            /* of it; both 0: it is none */
 	__u64 user, kernel;        /* its stacks, by hash */

@@ -97,7 +97,7 @@ static int memory_configure(struct probe *p, struct bpf_object *obj)
 	int err = set_constants(obj, option_alloc(p),
 				option_alloc(p) && session_wants(p->session, "stacks"));
 
-	if (kernel_btf_has_tracepoint("count_memcg_events"))
+	if (kernel_btf_tracepoint("count_memcg_events"))
 		leave_out(obj, swap_in + 1);
 	if (!has_swap())
 		leave_out(obj, swap_in);

@@ -2,7 +2,8 @@
 /*
  * Which waits are sampled: time off the CPU is a debt of the thread's, and the wait in which a
  * quantum of it falls due is a sample that stands for all whole quanta. So a wait is taken in
- * proportion to its length, a long one always.
+ * proportion to its length, a long one always. Preemption has a debt of its own, as its stack
+ * has to be read before its length is known: at most one a quantum.
  */
 #ifndef DWELL_STACKS_DEBT_BPF_H
 #define DWELL_STACKS_DEBT_BPF_H
@@ -16,21 +17,31 @@ const volatile struct stacks_cfg stacks_cfg SEC(".rodata.stacks");
 /* A state off the CPU has ended after `ns`; a wait is taken by it if that makes it due. */
 static __always_inline void stacks_waited(struct stack_account *s, __u32 state, __u64 ns)
 {
-	__u64 quantum = stacks_cfg.quantum_ns, due;
+	__u64 quantum = stacks_cfg.quantum_ns, *debt, due;
 	__u32 part = state == STATE_RUNQUEUE;
 
 	if (!stacks_cfg.on || state == STATE_ON_CPU)
 		return;
-	due = s->debt_ns + ns;
-	if (due < quantum) {
-		s->debt_ns = due;
+	debt = &s->debt_ns[state == STATE_PREEMPTED];
+	due = *debt + ns;
+	/* without a stack: that of the next preemption stands for it */
+	if (due < quantum || (state == STATE_PREEMPTED && s->user_from == USER_SKIPPED)) {
+		*debt = due;
 		return;
 	}
-	s->debt_ns = quantum ? due % quantum : 0;
-	s->ns[part] += due - s->debt_ns;
+	*debt = quantum ? due % quantum : 0;
+	s->ns[part] += due - *debt;
 	s->count[part]++;
 	if (!part)
 		s->state = state;
+}
+
+/* Is the stack of a preemption that begins now to be read? */
+static __always_inline bool stacks_wants_preempted(const struct stack_account *s, __u64 now)
+{
+	__u64 quantum = stacks_cfg.quantum_ns;
+
+	return s->debt_ns[1] >= quantum || now - s->read_ns >= quantum;
 }
 
 static __always_inline bool stacks_is_due(const struct stack_account *s)

@@ -46,7 +46,6 @@ struct stacks_files {
 static void make_table(struct stacks_files *f, uint32_t file, int fd)
 {
 	uint64_t begin = session_clock();
-		usleep(200000);
 	struct eh_table t = { 0 };
 	int err;
 

@@ -85,6 +85,8 @@ struct stacks_found {
 	__u64 start, end, offset, flags;
 	__u64 file; /* address of its struct file; 0: none */
 	__u32 vdso, builder;
+	__u32 pid; /* whose it is; 0: the current target's */
+	__u32 pad;
 };
 
 /* A number to the verifier, as which it can be passed on. */
@@ -109,10 +111,29 @@ static __always_inline void found_fill(struct stacks_found *f, struct vm_area_st
 	f->vdso = !f->file && mm_vdso(mm) == f->start;
 }
 
+/* struct inode: when it was last written to, in three layouts */
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+} SLICE;
+
+struct inode___spec { /* until 6.6 */
+	struct timespec64 i_mtime;
+} SLICE;
+
+struct inode___dunder { /* 6.7, 12cd44023651 */
+	struct timespec64 __i_mtime;
+} SLICE;
+
+struct inode___sec { /* 6.11, 3aa63a569c64 */
+	s64 i_mtime_sec;
+	u32 i_mtime_nsec;
+} SLICE;
+
 static __always_inline __u64 inode_changed(struct inode *inode)
 {
-	struct inode___sec *sec = (void *)inode;       /* 6.11, 3aa63a569c64 */
-	struct inode___dunder *dunder = (void *)inode; /* 6.7, 12cd44023651 */
+	struct inode___sec *sec = (void *)inode;
+	struct inode___dunder *dunder = (void *)inode;
 	struct inode___spec *spec = (void *)inode;
 
 	if (bpf_core_field_exists(sec->i_mtime_sec))
@@ -125,14 +146,21 @@ static __always_inline __u64 inode_changed(struct inode *inode)
 	       BPF_CORE_READ(spec, i_mtime.tv_nsec);
 }
 
-/* Tells user space of a file; again later when the ring is full. */
-static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 start, __u64 end,
-				const struct stacks_file_key *key)
+/* 0: not a target. */
+static __always_inline __u32 current_pid(void)
 {
 	struct target *t = target_current();
+
+	return t ? t->pid : 0;
+}
+
+/* Tells user space of a file that `pid` maps; again later when the ring is full. */
+static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 start, __u64 end,
+				__u32 pid)
+{
 	struct stacks_file_event *e;
 
-	if (!t || __sync_lock_test_and_set(&entry->told, 1))
+	if (!pid || __sync_lock_test_and_set(&entry->told, 1))
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
@@ -140,11 +168,13 @@ static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 sta
 		entry->told = 0;
 		return 0;
 	}
-	e->head = (struct event_head){ .kind = EVENT_STACKS_FILE, .who = *t };
+	__builtin_memset(e, 0, sizeof(*e));
+	e->head.kind = EVENT_STACKS_FILE;
+	e->head.who.pid = pid;
 	e->start = start;
 	e->end = end;
-	e->inode = key ? key->inode : 0;
-	e->dev = key ? key->dev : 0;
+	e->inode = entry->inode;
+	e->dev = entry->dev;
 	e->file = file;
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP); /* the process may end soon */
 	return 0;
@@ -153,10 +183,14 @@ static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 sta
 static __always_inline __u32 file_new(const struct stacks_file_key *key)
 {
 	__u32 file = counter_add(COUNTER_NEXT_STACKS_FILE) + FRAME_FILE_VDSO + 1, *known;
+	struct stacks_file *entry = bpf_map_lookup_elem(&stacks_files, &file);
 
-	if (!bpf_map_lookup_elem(&stacks_files, &file) ||
-	    (bpf_map_update_elem(&stacks_file_ids, key, &file, BPF_NOEXIST) &&
-	     !bpf_map_lookup_elem(&stacks_file_ids, key))) {
+	if (entry) {
+		entry->inode = key->inode;
+		entry->dev = key->dev;
+	}
+	if (!entry || (bpf_map_update_elem(&stacks_file_ids, key, &file, BPF_NOEXIST) &&
+		       !bpf_map_lookup_elem(&stacks_file_ids, key))) {
 		counter_add(COUNTER_LOST_STACKS_FILE);
 		return 0;
 	}
@@ -184,7 +218,7 @@ __noinline int stacks_file_number(const struct stacks_found *f)
 	number = known ? *known : file_new(&key);
 	entry = number ? bpf_map_lookup_elem(&stacks_files, &number) : NULL;
 	if (entry && !entry->told)
-		file_tell(entry, number, f->start, f->end, &key);
+		file_tell(entry, number, f->start, f->end, f->pid ? f->pid : current_pid());
 	return number;
 }
 
@@ -555,6 +589,7 @@ int stacks_vmas(struct bpf_iter__task_vma *ctx)
 	if (!maps)
 		return 0;
 	maps->mm = mm_of(task);
+	f.pid = t->pid;
 	stacks_take(maps, &f);
 	return 0;
 }

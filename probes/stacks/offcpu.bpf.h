@@ -83,6 +83,7 @@ __noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 	s->ns[0] = s->ns[1] = 0;
 	s->count[0] = s->count[1] = 0;
 	s->waker = s->waker_kernel = 0;
+	s->kernel = 0; /* or it would stand for a stay whose end no event tells */
 	return 0;
 }
 
@@ -138,8 +139,10 @@ __noinline int stacks_leave_slow(struct ledger_thread *l, __u32 inside)
 	return 0;
 }
 
-static __always_inline void stacks_leave(struct ledger_thread *l, struct task_struct *task)
+static __always_inline void stacks_leave(struct ledger_thread *l, struct task_struct *task,
+					 bool runnable, __u64 now)
 {
+	struct stack_account *s = &l->stack;
 	struct pt_regs *regs;
 	bool inside;
 
@@ -148,11 +151,17 @@ static __always_inline void stacks_leave(struct ledger_thread *l, struct task_st
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	inside = in_call(regs);
 #ifndef TASK_HASH
-	if (inside && !stacks_is_due(&l->stack)) {
-		stands_here(&l->stack, regs);
+	if (inside && !stacks_is_due(s)) {
+		stands_here(s, regs);
+		return;
+	}
+	if (!inside && runnable && !stacks_is_due(s) && !stacks_wants_preempted(s, now)) {
+		s->user_from = USER_SKIPPED;
 		return;
 	}
 #endif
+	if (!inside && runnable)
+		s->read_ns = now;
 	stacks_leave_slow(l, inside);
 }
 
@@ -166,7 +175,7 @@ static __always_inline void stacks_arrive(struct ledger_thread *l, struct task_s
 #ifndef TASK_HASH
 	s->kernel = stacks_kernel_of(task, STACKS_SWITCH);
 #endif
-	if (s->user_from == USER_UNKNOWN)
+	if (s->user_from < USER_TAKEN)
 		s->user = stacks_tell(STACKS_SWITCH, 0, STACK_NOT_TAKEN, 0);
 	if (s->user_from < USER_AT_RETURN)
 		stacks_emit(l, s->user, STACKS_SWITCH);

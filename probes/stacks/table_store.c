@@ -82,7 +82,6 @@ bool table_store_shared(struct table_store *s, uint32_t file, int fd)
 	struct eh_table t = { 0 };
 	struct table_known *k = NULL;
 	uint8_t key[BUILD_ID_MAX];
-	uint32_t told = f->told;
 
 	if (!eh_table_identify(&t, fd) && t.build_id_len) {
 		id_key(key, &t);
@@ -91,7 +90,6 @@ bool table_store_shared(struct table_store *s, uint32_t file, int fd)
 	eh_table_free(&t);
 	if (!k)
 		return false;
-	*f = (struct stacks_file){ .told = told };
 	f->page = s->files[k->file].page;
 	f->npages = s->files[k->file].npages;
 	f->nsegments = s->files[k->file].nsegments;

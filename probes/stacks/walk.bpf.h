@@ -201,7 +201,7 @@ static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct unwind_r
 	walk_push(w, i, frame + !w->r.exact);
 	if (!(f->flags & STACKS_FILE_READY)) {
 		if (!f->told)
-			file_tell(f, file, m->start, m->end, NULL);
+			file_tell(f, file, m->start, m->end, current_pid());
 		w->late = 1;
 		return walk_end(w, STACK_NO_TABLE);
 	}
@@ -227,23 +227,29 @@ static long walk_step(__u32 i, struct stacks_walk *c)
 
 /* ---- a walk ---- */
 
-/* Asks user space for the mappings of the current process, once. */
+/*
+ * No mappings of the current process are known: asks user space for them, once. Returns how
+ * the walk ends: of the command before its first exec none are wanted.
+ */
 static __noinline int maps_ask(__u32 proc_id)
 {
-	struct stacks_maps *maps = maps_open(proc_id);
-	struct stacks_process_event *e;
 	struct target *t = target_current();
+	struct stacks_process_event *e;
+	struct stacks_maps *maps;
 
-	if (!maps || !t || __sync_lock_test_and_set(&maps->asked, 1))
-		return 0;
+	if (!t || (t->flags & TARGET_PREEXEC))
+		return STACK_NO_USER;
+	maps = maps_open(proc_id);
+	if (!maps || __sync_lock_test_and_set(&maps->asked, 1))
+		return STACK_NO_PROCESS;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
 		maps->asked = 0; /* again at the next stack */
-		return 0;
+		return STACK_NO_PROCESS;
 	}
 	e->head = (struct event_head){ .kind = EVENT_STACKS_PROCESS, .who = *t };
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
-	return 0;
+	return STACK_NO_PROCESS;
 }
 
 static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps *maps)
@@ -275,8 +281,8 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
 		return 0;
 	maps = maps_of(proc_id);
 	if (!maps || !maps->mm) {
-		w->r.end = STACK_NO_PROCESS;
-		return maps_ask(proc_id);
+		w->r.end = maps_ask(proc_id);
+		return 0;
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
 		walk_frames(w, maps);

@@ -46,9 +46,11 @@ enum stacks_file_flag {
 /* Element of the mmapped array stacks_files, by file number. */
 struct stacks_file {
 	__u32 flags;
-	__u32 told;         /* EVENT_STACKS_FILE has gone out; kernel side */
+	__u32 told; /* EVENT_STACKS_FILE has gone out; kernel side, as the next two */
+	__u64 inode;
+	__u32 dev;
 	__u32 page, npages; /* in stacks_pages, one for each UNWIND_PAGE from its base on */
-	__u32 nsegments, pad;
+	__u32 nsegments;
 	struct {
 		__u64 offset, size;
 		__u64 at; /* of its first byte, from the table's base on */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "image.h"
 #include "prepare.h"
 #include "session.h"
 #include "source.h"
@@ -355,6 +356,7 @@ int session_open(struct session **out, const struct options *options, bool attac
 		err = make_probes(s);
 	if (!err)
 		err = attach_probes(s, &env);
+	image_release();
 	malloc_trim(0); /* of what loading took, before we map what was made */
 	if (!err)
 		err = start_session(s);

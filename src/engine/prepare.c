@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "image.h"
 #include "kernel_btf.h"
 #include "session.h"
-#include "source.h"
 
 uint32_t probe_limit(const struct probe *p, const char *name, uint32_t entries)
 {
@@ -44,7 +44,7 @@ static uint32_t ring_size(uint32_t want)
 
 int prepare_check(const struct options *o)
 {
-	struct bpf_object *obj = o->nlimits ? source_open(false) : NULL;
+	struct bpf_object *obj = o->nlimits ? image_open(false) : NULL;
 	int err = 0;
 
 	if (o->nlimits && !obj)
@@ -93,7 +93,7 @@ int prepare_object(struct bpf_object *obj, void *ctx)
 		.self_tgid = (uint32_t)getpid(),
 		.sample_interval = s->options->sample_interval,
 	};
-	uint32_t cast = kernel_btf_has_rdonly_cast();
+	uint32_t cast = kernel_btf_function("bpf_rdonly_cast") != 0;
 	struct stat st;
 	int err;
 

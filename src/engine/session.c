@@ -87,7 +87,7 @@ void session_close(struct session *s)
 	if (!s)
 		return;
 	tree_free(&s->tree); /* its rows point into the probes' own tables */
-	for (size_t i = 0; i < s->nprobes; i++) {
+	for (size_t i = s->nprobes; i-- > 0;) { /* last attached, first detached: source_detach() */
 		if (s->probes[i].class->free)
 			s->probes[i].class->free(&s->probes[i]);
 		source_detach(&s->probes[i]);

@@ -12,10 +12,8 @@
 #include <string.h>
 
 #include "err.h"
+#include "image.h"
 #include "kernel_btf.h"
-
-extern const unsigned char dwell_bpf_start[], dwell_bpf_end[];
-extern const unsigned char dwell_hash_bpf_start[], dwell_hash_bpf_end[];
 
 static struct source_attempt *note(struct probe *p, const char *source, const char *what, int error)
 {
@@ -70,11 +68,11 @@ static bool hook_known(const struct bpf_program *prog)
 	const char *section = bpf_program__section_name(prog);
 
 	if (!strncmp(section, "tp_btf/", 7))
-		return kernel_btf_has_tracepoint(section + 7);
+		return kernel_btf_tracepoint(section + 7);
 	if (!strncmp(section, "fentry/", 7))
-		return kernel_btf_can_fentry() && kernel_btf_has_function(section + 7);
+		return kernel_btf_can_fentry() && kernel_btf_function(section + 7);
 	if (!strncmp(section, "fexit/", 6))
-		return kernel_btf_can_fentry() && kernel_btf_has_function(section + 6);
+		return kernel_btf_can_fentry() && kernel_btf_function(section + 6);
 	return true;
 }
 
@@ -146,24 +144,6 @@ static int choose_maps(struct bpf_object *obj, const struct source_env *env)
 			return err;
 	}
 	return 0;
-}
-
-struct bpf_object *source_open(bool hash)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "dwell");
-	const unsigned char *start = hash ? dwell_hash_bpf_start : dwell_bpf_start;
-	const unsigned char *end = hash ? dwell_hash_bpf_end : dwell_bpf_end;
-	struct bpf_object *obj = bpf_object__open_mem(start, (size_t)(end - start), &opts);
-	struct bpf_program *prog;
-	int err = libbpf_get_error(obj);
-
-	if (err) {
-		errno = -err;
-		return NULL;
-	}
-	bpf_object__for_each_program(prog, obj)
-		bpf_program__set_autoload(prog, false);
-	return obj;
 }
 
 static int attach_one(struct probe *p, const struct source *src, struct bpf_program *prog,
@@ -254,7 +234,7 @@ static void choose_source(struct probe *p, const struct source_env *env, struct 
 int source_attach_together(struct probe *const *probes, size_t n, const struct source_env *env,
 			   struct bpf_object **out)
 {
-	struct bpf_object *obj = source_open(env->hash);
+	struct bpf_object *obj = image_open(env->hash);
 	int err;
 
 	if (!obj)
@@ -292,7 +272,7 @@ static int try_source(struct probe *p, const struct source *src, const struct so
 {
 	int err;
 
-	p->obj = source_open(src->hash);
+	p->obj = image_open(src->hash);
 	if (!p->obj)
 		return -errno;
 	if (!source_known(p, src, p->obj)) {
@@ -333,9 +313,12 @@ int source_attach(struct probe *p, const struct source_env *env)
 
 void source_detach(struct probe *p)
 {
-	for (size_t i = 0; i < p->nlinks; i++)
-		bpf_link__destroy(p->links[i]);
-	p->nlinks = 0;
+	/*
+	 * The last one first: where the first program of several on a tracepoint goes, the kernel
+	 * waits for all readers (kernel/tracepoint.c, tracepoint_remove_func), 20 ms each.
+	 */
+	while (p->nlinks)
+		bpf_link__destroy(p->links[--p->nlinks]);
 	if (!p->obj_shared)
 		bpf_object__close(p->obj);
 	p->obj = NULL;

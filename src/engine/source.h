@@ -29,8 +29,6 @@ struct source_env {
 	void *ctx;
 };
 
-/* The embedded object, opened; NULL and errno when it cannot be. */
-struct bpf_object *source_open(bool hash);
 /*
  * Loads one object for all n probes, each by its first source that the kernel may have, and
  * attaches them; then probes[i]->obj is *obj, or NULL when that one did not attach. Not 0:

@@ -33,7 +33,7 @@ static int open_node(struct builder *b, struct stack_step step)
 		t->size = size;
 	}
 	if (b->nopen == b->size) {
-		size_t size = b->size ? 2 * b->size : 64;
+		size_t size = 2 * b->size;
 		size_t *grown = reallocarray(b->open, size, sizeof(*grown));
 
 		if (!grown)
@@ -84,9 +84,12 @@ static int add_row(struct builder *b, const struct stack_row *row)
 
 static int build(struct flame_tree *t, const struct stack_row **rows, size_t n, uint64_t least)
 {
-	struct builder b = { .tree = t, .least = least };
+	struct builder b = { .tree = t, .least = least, .size = 64 };
 	int err;
 
+	b.open = calloc(b.size, sizeof(*b.open));
+	if (!b.open)
+		return err_set(-ENOMEM, "no memory for the flame graph");
 	t->n = t->cut = t->depth = 0;
 	t->cut_ns = 0;
 	err = open_node(&b, (struct stack_step){ .name = "" });

@@ -17,17 +17,14 @@ struct pprof_string {
 };
 
 struct pprof_function {
-	struct {
-		int64_t name, file;
-	} key;
+	uint64_t key; /* of name and file */
 	uint64_t id;
 	UT_hash_handle hh;
 };
 
 struct pprof_mapping {
-	struct {
-		int64_t name, build_id;
-	} key;
+	uint64_t key; /* of name and build-id */
+	int64_t name, build_id;
 	uint64_t id, end;
 	bool files, lines, inlined;
 	UT_hash_handle hh;
@@ -37,6 +34,12 @@ struct pprof_location {
 	uint64_t id; /* the key is the run of frames, in the report */
 	UT_hash_handle hh;
 };
+
+/* One key of two indexes: there is no memory for 2^32 strings. */
+static uint64_t key_of(int64_t a, int64_t b)
+{
+	return (uint64_t)a << 32 | (uint64_t)b;
+}
 
 void pprof_emit(struct pprof_tables *t, const Pprof__Profile *piece)
 {
@@ -101,11 +104,12 @@ static uint64_t function_id(struct pprof_tables *t, const struct stack_frame *fr
 {
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	Pprof__Function message = PPROF__FUNCTION__INIT, *messages = &message;
-	struct pprof_function *f, found = { 0 };
+	int64_t file = pprof_string(t, frame->path ? frame->path : "");
+	int64_t name = function_name(t, frame);
+	uint64_t key = key_of(name, file);
+	struct pprof_function *f;
 
-	found.key.name = function_name(t, frame);
-	found.key.file = pprof_string(t, frame->path ? frame->path : "");
-	HASH_FIND(hh, t->functions, &found.key, sizeof(found.key), f);
+	HASH_FIND(hh, t->functions, &key, sizeof(key), f);
 	if (f)
 		return f->id;
 	f = calloc(1, sizeof(*f));
@@ -113,12 +117,12 @@ static uint64_t function_id(struct pprof_tables *t, const struct stack_frame *fr
 		t->err = -ENOMEM;
 		return 0;
 	}
-	f->key = found.key;
+	f->key = key;
 	f->id = HASH_COUNT(t->functions) + 1;
 	HASH_ADD(hh, t->functions, key, sizeof(f->key), f);
 	message.id = f->id;
-	message.name = message.system_name = f->key.name;
-	message.filename = f->key.file;
+	message.name = message.system_name = name;
+	message.filename = file;
 	piece.n_function = 1;
 	piece.function = &messages;
 	pprof_emit(t, &piece);
@@ -127,11 +131,12 @@ static uint64_t function_id(struct pprof_tables *t, const struct stack_frame *fr
 
 static struct pprof_mapping *mapping_of(struct pprof_tables *t, const struct stack_frame *frame)
 {
-	struct pprof_mapping *m, found = { 0 };
+	int64_t build_id = pprof_string(t, frame->build_id ? frame->build_id : "");
+	int64_t name = pprof_string(t, frame->module);
+	uint64_t key = key_of(name, build_id);
+	struct pprof_mapping *m;
 
-	found.key.name = pprof_string(t, frame->module);
-	found.key.build_id = pprof_string(t, frame->build_id ? frame->build_id : "");
-	HASH_FIND(hh, t->mappings, &found.key, sizeof(found.key), m);
+	HASH_FIND(hh, t->mappings, &key, sizeof(key), m);
 	if (m)
 		return m;
 	m = calloc(1, sizeof(*m));
@@ -139,7 +144,9 @@ static struct pprof_mapping *mapping_of(struct pprof_tables *t, const struct sta
 		t->err = -ENOMEM;
 		return NULL;
 	}
-	m->key = found.key;
+	m->key = key;
+	m->name = name;
+	m->build_id = build_id;
 	m->id = HASH_COUNT(t->mappings) + 1;
 	HASH_ADD(hh, t->mappings, key, sizeof(m->key), m);
 	return m;
@@ -221,8 +228,8 @@ static void emit_mapping(struct pprof_tables *t, const struct pprof_mapping *m)
 
 	message.id = m->id;
 	message.memory_limit = m->end;
-	message.filename = m->key.name;
-	message.build_id = m->key.build_id;
+	message.filename = m->name;
+	message.build_id = m->build_id;
 	message.has_functions = true; /* names were looked up: pprof need not */
 	message.has_filenames = m->files;
 	message.has_line_numbers = m->lines;

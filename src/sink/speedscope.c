@@ -110,7 +110,7 @@ static size_t frame_number(const struct speedscope *p, const struct stack_frame 
 	struct frame_number *number;
 
 	HASH_FIND_PTR(p->frames, &f, number);
-	return number->number;
+	return number ? number->number : 0; /* put_frames() has numbered all */
 }
 
 static int put_frames(struct speedscope *p, const struct stacks_report *stacks)

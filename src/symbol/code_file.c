@@ -9,19 +9,22 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#include "debug_file.h"
 #include "elf_functions.h"
 #include "err.h"
 #include "names.h" /* NAMES_OPEN_FILES */
+#include "plain_file.h"
 #include "vdso.h"
 
 struct code_file {
-	struct elf_image image; /* its id is the key */
+	struct code_image image; /* its id is the key */
 	char *path;
 	int root, fd; /* fd -1: not kept open */
 	void *memory; /* the vdso's image, size bytes */
 	size_t size;
 	struct elf_functions *functions;
-	bool unreadable; /* was not to be had: do not try again */
+	struct inlined *dwarf;
+	bool unreadable, no_dwarf; /* was not to be had: do not try again */
 	uint64_t used;
 	UT_hash_handle hh;
 };
@@ -35,9 +38,17 @@ static void drop_functions(struct code_files *all, struct code_file *f)
 	f->functions = NULL;
 }
 
+static void drop_dwarf(struct code_files *all, struct code_file *f)
+{
+	all->dwarf -= f->dwarf != NULL;
+	inlined_close(f->dwarf);
+	f->dwarf = NULL;
+}
+
 static void code_file_free(struct code_files *all, struct code_file *f)
 {
 	drop_functions(all, f);
+	drop_dwarf(all, f);
 	if (f->fd >= 0)
 		close(f->fd);
 	free(f->memory);
@@ -56,7 +67,7 @@ void code_files_close(struct code_files *all)
 	roots_close(&all->roots);
 }
 
-static struct code_file *insert(struct code_files *all, const struct elf_image *image,
+static struct code_file *insert(struct code_files *all, const struct code_image *image,
 				const char *path)
 {
 	struct code_file *f = all->n < CODE_FILES_MAX ? calloc(1, sizeof(*f)) : NULL;
@@ -79,10 +90,10 @@ static struct code_file *insert(struct code_files *all, const struct elf_image *
 struct code_file *code_files_add(struct code_files *all, int fd, const char *path, int root,
 				 int *err)
 {
-	struct elf_image image;
+	struct code_image image;
 	struct code_file *f;
 
-	*err = elf_image_read(&image, fd);
+	*err = code_image_read(&image, fd);
 	if (*err && *err != -ENOEXEC)
 		return NULL;
 	HASH_FIND(hh, all->list, &image.id, sizeof(image.id), f);
@@ -102,16 +113,14 @@ struct code_file *code_files_add(struct code_files *all, int fd, const char *pat
 
 struct code_file *code_files_vdso(struct code_files *all)
 {
-	struct elf_image image = { .id = { .len = 1, .by_stat = true } };
+	struct code_image image = { .id = { .len = 1, .by_stat = true } };
 	struct code_file *f = NULL;
 	size_t size;
 	void *memory = vdso_copy(&size);
-	Elf *elf = NULL;
+	Elf *elf = memory ? code_image_begin_memory(memory, size) : NULL;
 
-	if (memory && elf_version(EV_CURRENT) != EV_NONE)
-		elf = elf_memory(memory, size);
 	if (elf) {
-		elf_image_describe(&image, elf);
+		code_image_describe(&image, elf);
 		elf_end(elf);
 		HASH_FIND(hh, all->list, &image.id, sizeof(image.id), f);
 		if (!f)
@@ -128,21 +137,48 @@ struct code_file *code_files_vdso(struct code_files *all)
 
 bool code_file_address(const struct code_file *f, uint64_t offset, uint64_t *address)
 {
-	return elf_image_address(&f->image, offset, address);
+	return code_image_address(&f->image, offset, address);
 }
 
 /* The same file by its path; -1: it is another one now, or gone. */
 static int reopen(const struct code_files *all, const struct code_file *f)
 {
-	struct elf_image now;
-	int fd = elf_image_openat(roots_fd(&all->roots, f->root), f->path);
+	struct code_image now;
+	int fd = plain_file_open(roots_fd(&all->roots, f->root), f->path);
 
 	if (fd < 0)
 		return -1;
-	if (!elf_image_read(&now, fd) && elf_identity_equal(&now.id, &f->image.id))
+	if (!code_image_read(&now, fd) && elf_identity_equal(&now.id, &f->image.id))
 		return fd;
 	close(fd);
 	return -1;
+}
+
+/* Its symbols, with those that were stripped from it. */
+static struct elf_functions *gather(const struct code_files *all, const struct code_file *f,
+				    Elf *elf)
+{
+	Elf *files[3] = { elf };
+	struct elf_functions *functions;
+	void *memory = NULL;
+	size_t n = 1;
+	int fd = -1;
+
+	if (!debug_file_has_symbols(elf) && !f->memory) {
+		fd = debug_file_open(&all->roots, f->root, f->path, &f->image, elf);
+		files[n] = fd >= 0 ? code_image_begin(fd) : NULL;
+		n += files[n] != NULL;
+		if (n == 1)
+			files[n] = debug_data_begin(elf, &memory);
+		n += n == 1 && files[n];
+	}
+	functions = elf_functions_read(&f->image, files, n);
+	while (--n)
+		elf_end(files[n]);
+	free(memory);
+	if (fd >= 0)
+		close(fd);
+	return functions;
 }
 
 static void read_functions(struct code_files *all, struct code_file *f)
@@ -151,11 +187,11 @@ static void read_functions(struct code_files *all, struct code_file *f)
 	Elf *elf = NULL;
 
 	if (f->memory)
-		elf = elf_memory(f->memory, f->size);
+		elf = code_image_begin_memory(f->memory, f->size);
 	else if (fd >= 0)
-		elf = elf_image_begin(fd);
+		elf = code_image_begin(fd);
 	if (elf)
-		f->functions = elf_functions_read(&f->image, &elf, 1);
+		f->functions = gather(all, f, elf);
 	elf_end(elf);
 	if (fd >= 0 && fd != f->fd)
 		close(fd);
@@ -190,4 +226,50 @@ const char *code_file_function(struct code_files *all, struct code_file *f, uint
 	}
 	f->used = ++all->clock;
 	return f->functions ? elf_functions_find(f->functions, address, &start) : NULL;
+}
+
+/* The file that has debug information: itself, or its debug file. -1: neither has. */
+static int open_dwarf(const struct code_files *all, const struct code_file *f)
+{
+	int fd = f->fd >= 0 ? fcntl(f->fd, F_DUPFD_CLOEXEC, 3) : reopen(all, f), debug = -1;
+	Elf *elf = fd >= 0 ? code_image_begin(fd) : NULL;
+
+	if (elf && code_image_section(elf, ".debug_info")) {
+		elf_end(elf);
+		return fd;
+	}
+	if (elf)
+		debug = debug_file_open(&all->roots, f->root, f->path, &f->image, elf);
+	elf_end(elf);
+	if (fd >= 0)
+		close(fd);
+	return debug;
+}
+
+static void read_dwarf(struct code_files *all, struct code_file *f)
+{
+	int fd = open_dwarf(all, f);
+
+	f->dwarf = fd >= 0 ? inlined_open(fd) : NULL;
+	f->no_dwarf = !f->dwarf;
+	all->dwarf += f->dwarf != NULL;
+	while (all->dwarf > CODE_FILES_DWARF) {
+		struct code_file *oldest = NULL, *other, *next;
+
+		HASH_ITER(hh, all->list, other, next)
+			if (other->dwarf && other != f && (!oldest || other->used < oldest->used))
+				oldest = other;
+		drop_dwarf(all, oldest);
+	}
+}
+
+size_t code_file_inlined(struct code_files *all, struct code_file *f, uint64_t address,
+			 struct inlined_frame frames[INLINED_DEPTH])
+{
+	if (f->memory)
+		return 0;
+	if (!f->dwarf && !f->no_dwarf)
+		read_dwarf(all, f);
+	f->used = ++all->clock;
+	return f->dwarf ? inlined_at(f->dwarf, address, frames) : 0;
 }

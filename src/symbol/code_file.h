@@ -12,17 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "elf_image.h"
+#include "code_image.h"
+#include "inlined.h"
 #include "roots.h"
 
 #define CODE_FILES_MAX 65536
 #define CODE_FILES_BYTES (48U << 20) /* of tables; the one in use may be larger */
 
+#define CODE_FILES_DWARF 8 /* open at once */
+
 struct code_file;
 
 struct code_files {
 	struct code_file *list; /* by identity */
-	size_t n, open, bytes;
+	size_t n, open, bytes, dwarf;
 	uint64_t clock;
 	struct roots roots;
 };
@@ -41,5 +44,8 @@ struct code_file *code_files_vdso(struct code_files *all);
 bool code_file_address(const struct code_file *f, uint64_t offset, uint64_t *address);
 /* As the linker knows it; NULL: none is known. Lives until another file is asked. */
 const char *code_file_function(struct code_files *all, struct code_file *f, uint64_t address);
+/* See inlined_at(). Strings live until another file is asked. */
+size_t code_file_inlined(struct code_files *all, struct code_file *f, uint64_t address,
+			 struct inlined_frame frames[INLINED_DEPTH]);
 
 #endif

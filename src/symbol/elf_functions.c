@@ -84,7 +84,7 @@ static int keep(struct elf_functions *f, const struct elf_function *list, size_t
 	return err;
 }
 
-struct elf_functions *elf_functions_read(const struct elf_image *image, Elf *const *files,
+struct elf_functions *elf_functions_read(const struct code_image *image, Elf *const *files,
 					 size_t nfiles)
 {
 	struct elf_functions *f = calloc(1, sizeof(*f));

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "elf_image.h"
+#include "code_image.h"
 
 struct elf_functions;
 
@@ -26,7 +26,7 @@ struct elf_functions;
  * image: of files[0], the file itself, which has the PLT; the others only have symbols. The
  * files may be ended afterwards. NULL: no memory.
  */
-struct elf_functions *elf_functions_read(const struct elf_image *image, Elf *const *files,
+struct elf_functions *elf_functions_read(const struct code_image *image, Elf *const *files,
 					 size_t nfiles);
 void elf_functions_free(struct elf_functions *f);
 /* The function at an address, as the linker knows it; NULL: none. start: of that function. */

@@ -130,7 +130,7 @@ static void gather_table(struct elf_gather *g, Elf *elf, Elf_Scn *section, const
 		if (!gelf_getsym(symbols, (int)i, &sym))
 			break;
 		if (may_be_function(&sym) && sym.st_name < names->d_size &&
-		    elf_image_is_code(g->image, sym.st_value))
+		    code_image_is_code(g->image, sym.st_value))
 			take(g, elf, &sym, (const char *)names->d_buf + sym.st_name,
 			     names->d_size - sym.st_name);
 	}

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "elf_image.h"
+#include "code_image.h"
 
 #define ELF_SYMBOLS_MAX (1U << 20) /* of one file; the others have no name */
 
@@ -24,7 +24,7 @@ struct elf_function {
 };
 
 struct elf_gather {
-	const struct elf_image *image;
+	const struct code_image *image;
 	struct elf_function *list;
 	size_t n, room;
 };

@@ -144,7 +144,7 @@ static void add_stubs(struct elf_gather *g, const struct slots *slots, const Elf
 					  .typed = true,
 					  .local = true };
 
-		if (!slot || !elf_image_is_code(g->image, start))
+		if (!slot || !code_image_is_code(g->image, start))
 			continue;
 		f.name = slot->name;
 		f.len = (uint16_t)slot->len;

@@ -3,14 +3,17 @@
 #include "names.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 #include "code_file.h"
+#include "demangle.h"
 #include "err.h"
 #include "interned.h"
+#include "jit.h"
 #include "kallsyms.h"
 #include "stacks.h"
 
@@ -28,8 +31,10 @@ struct place_key {
 
 struct place {
 	struct place_key key;
+	uint32_t generation; /* of the process's JIT code */
+	bool named;          /* by a function */
 	size_t n;
-	const struct stack_frame *const *frames;
+	const struct stack_frame **frames;
 	UT_hash_handle hh;
 };
 
@@ -40,6 +45,7 @@ struct names {
 	struct file *files; /* by number */
 	size_t nfiles;
 	struct place *places;
+	struct jits jits;
 	struct kallsyms *kernel;
 	bool kernel_read;
 	const struct stack_frame *full; /* stands for all that does not fit any more */
@@ -75,6 +81,7 @@ void names_close(struct names *n)
 	}
 	kallsyms_close(n->kernel);
 	code_files_close(&n->code);
+	jits_close(&n->jits);
 	free(n->files);
 	interned_close(n->interned);
 	free(n);
@@ -83,6 +90,7 @@ void names_close(struct names *n)
 void names_count(const struct names *n, struct names_counts *counts)
 {
 	*counts = n->counts;
+	counts->jit_lost = jits_lost(&n->jits);
 }
 
 /* ---- files ---- */
@@ -92,18 +100,12 @@ bool names_has_file(const struct names *n, uint32_t file)
 	return file < n->nfiles && n->files[file].code;
 }
 
-/* "/usr/lib/libc.so.6 (deleted)" is "libc.so.6". */
 static const char *module_of(struct names *n, const char *path)
 {
-	static const char gone[] = " (deleted)";
 	const char *base = strrchr(path, '/');
-	size_t len;
 
 	base = base && base[1] ? base + 1 : path;
-	len = strlen(base);
-	if (len > sizeof(gone) - 1 && !strcmp(base + len - (sizeof(gone) - 1), gone))
-		len -= sizeof(gone) - 1;
-	return interned_string(n->interned, base, len);
+	return interned_string(n->interned, base, strlen(base));
 }
 
 static int make_room(struct names *n, uint32_t file)
@@ -138,13 +140,29 @@ static int set_file(struct names *n, uint32_t file, struct code_file *code, cons
 	return 0;
 }
 
+/* Without the mark that the kernel puts behind the path of a file that is gone. */
+static const char *plain_path(const char *path, char to[PATH_MAX])
+{
+	static const char gone[] = " (deleted)";
+	size_t len = strlen(path);
+
+	if (len < sizeof(gone) || len >= PATH_MAX ||
+	    strcmp(path + len - sizeof(gone) + 1, gone) != 0)
+		return path;
+	memcpy(to, path, len);
+	to[len - sizeof(gone) + 1] = '\0';
+	return to;
+}
+
 int names_file(struct names *n, uint32_t file, int fd, const char *path, int root_fd)
 {
 	struct code_file *code;
+	char plain[PATH_MAX];
 	int err;
 
 	if (names_has_file(n, file))
 		return 0;
+	path = plain_path(path, plain);
 	code = code_files_add(&n->code, fd, path, roots_number(&n->code.roots, root_fd), &err);
 	if (code)
 		err = set_file(n, file, code, path);
@@ -154,14 +172,16 @@ int names_file(struct names *n, uint32_t file, int fd, const char *path, int roo
 
 int names_process(struct names *n, uint32_t proc_id, pid_t pid)
 {
-	return 0;
+	return jits_read(&n->jits, proc_id, pid);
 }
 
 /* ---- places ---- */
 
 struct naming {
 	struct stack_frame frame;
-	bool named; /* by a function */
+	bool named;
+	uint32_t generation;
+	struct code_file *code; /* and frame.address in it */
 };
 
 static const char *plus(struct names *n, const char *module, uint64_t offset)
@@ -174,35 +194,47 @@ static const char *plus(struct names *n, const char *module, uint64_t offset)
 
 static const char *function_name(struct names *n, const char *symbol)
 {
+	char readable[DEMANGLED_MAX];
+
+	if (demangle(symbol, readable))
+		symbol = readable;
 	return interned_string(n->interned, symbol, strlen(symbol));
+}
+
+/* The file of that number; the vdso is known without being told. NULL: not told. */
+static const struct file *file_of(struct names *n, uint32_t number)
+{
+	struct code_file *vdso;
+
+	if (!names_has_file(n, number) && number == FRAME_FILE_VDSO) {
+		vdso = code_files_vdso(&n->code);
+		if (vdso)
+			set_file(n, number, vdso, "[vdso]");
+	}
+	return names_has_file(n, number) ? &n->files[number] : NULL;
 }
 
 static void name_in_file(struct names *n, uint64_t frame, struct naming *to)
 {
-	uint32_t number = (uint32_t)((frame >> FRAME_FILE_SHIFT) & (FRAME_FILES - 1));
+	uint32_t number = (uint32_t)(frame >> FRAME_FILE_SHIFT) & (FRAME_FILES - 1);
+	const struct file *file = file_of(n, number);
 	uint64_t offset = frame & FRAME_OFFSET_MASK;
 	const char *symbol = NULL;
-	struct file *file;
 
-	to->frame.kind = STACK_FRAME_USER;
 	if (!(frame & FRAME_EXACT) && offset)
 		offset--; /* in the call, whose next instruction may be another function's */
+	to->frame.kind = STACK_FRAME_USER;
 	to->frame.address = offset;
-	if (number == FRAME_FILE_VDSO && !names_has_file(n, number)) {
-		struct code_file *vdso = code_files_vdso(&n->code);
-
-		if (vdso)
-			set_file(n, number, vdso, "[vdso]");
-	}
-	if (!names_has_file(n, number)) {
+	if (!file) {
 		to->frame.name = plus(n, "[unknown file]", offset);
 		return;
 	}
-	file = &n->files[number];
-	to->frame.module = file->module;
-	if (code_file_address(file->code, offset, &to->frame.address))
+	if (code_file_address(file->code, offset, &to->frame.address)) {
+		to->code = file->code;
 		symbol = code_file_function(&n->code, file->code, to->frame.address);
+	}
 	to->named = symbol;
+	to->frame.module = file->module;
 	to->frame.name =
 		symbol ? function_name(n, symbol) : plus(n, file->module, to->frame.address);
 }
@@ -221,17 +253,21 @@ static void name_in_kernel(struct names *n, uint64_t address, struct naming *to)
 	to->frame.address = address;
 	module = module ? module : "[kernel]";
 	to->frame.module = interned_string(n->interned, module, strlen(module));
-	to->frame.name = symbol ? interned_string(n->interned, symbol, strlen(symbol))
-				: plus(n, module, address);
+	to->frame.name = symbol ? function_name(n, symbol) : plus(n, module, address);
 }
 
-static void name_in_memory(struct names *n, uint64_t frame, struct naming *to)
+static void name_in_memory(struct names *n, uint64_t frame, uint32_t proc_id, struct naming *to)
 {
 	uint64_t address = frame & FRAME_RAW_MASK;
+	const char *symbol;
 
-	to->frame.kind = STACK_FRAME_USER;
 	to->frame.address = frame & FRAME_EXACT || !address ? address : address - 1;
-	to->frame.name = plus(n, "[anonymous]", to->frame.address);
+	symbol = jits_function(&n->jits, proc_id, to->frame.address, &to->generation);
+	to->named = symbol;
+	to->frame.kind = symbol ? STACK_FRAME_JIT : STACK_FRAME_USER;
+	to->frame.module = symbol ? interned_string(n->interned, "[jit]", 5) : NULL;
+	to->frame.name =
+		symbol ? function_name(n, symbol) : plus(n, "[anonymous]", to->frame.address);
 }
 
 static void name_place(struct names *n, uint64_t frame, uint32_t proc_id, struct naming *to)
@@ -245,7 +281,7 @@ static void name_place(struct names *n, uint64_t frame, uint32_t proc_id, struct
 		name_in_kernel(n, frame, to);
 		break;
 	case FRAME_RAW:
-		name_in_memory(n, frame, to);
+		name_in_memory(n, frame, proc_id, to);
 		break;
 	default:
 		to->frame.kind = STACK_FRAME_PYTHON;
@@ -253,29 +289,91 @@ static void name_place(struct names *n, uint64_t frame, uint32_t proc_id, struct
 	}
 }
 
+static const char *keep_path(struct names *n, const char *path)
+{
+	return path ? interned_string(n->interned, path, strlen(path)) : NULL;
+}
+
+/*
+ * What debug information says of the place, leaf first; 0: nothing. The function itself has the
+ * name of its symbol, if there is one.
+ */
+static size_t unfold(struct names *n, struct naming *place,
+		     const struct stack_frame *to[INLINED_DEPTH])
+{
+	struct inlined_frame frames[INLINED_DEPTH];
+	size_t depth = code_file_inlined(&n->code, place->code, place->frame.address, frames);
+
+	for (size_t i = 0; i < depth; i++) {
+		struct stack_frame frame = place->frame;
+		bool last = i + 1 == depth;
+
+		if (frames[i].function && !(last && place->named))
+			frame.name = function_name(n, frames[i].function);
+		place->named |= last && frames[i].function;
+		frame.path = keep_path(n, frames[i].path);
+		frame.line = frames[i].line;
+		frame.kind = last ? STACK_FRAME_USER : STACK_FRAME_INLINED;
+		to[i] = frame.name ? interned_frame(n->interned, &frame) : NULL;
+		if (!to[i])
+			return 0;
+	}
+	return depth;
+}
+
+/* Gives the place its frames; false: no room, it has those that it had. */
+static bool set_frames(struct names *n, struct place *p)
+{
+	const struct stack_frame *frames[INLINED_DEPTH];
+	struct naming naming;
+	size_t depth = 0;
+
+	name_place(n, p->key.frame, (uint32_t)p->key.proc_id, &naming);
+	if (n->inlined && naming.code)
+		depth = unfold(n, &naming, frames);
+	if (!depth) {
+		frames[0] = naming.frame.name ? interned_frame(n->interned, &naming.frame) : NULL;
+		depth = frames[0] != NULL;
+	}
+	if (depth > p->n) /* else there is room: JIT code gets another name in its place */
+		p->frames = interned_alloc(n->interned, depth * sizeof(frames[0]));
+	if (!depth || !p->frames)
+		return false;
+	memcpy(p->frames, frames, depth * sizeof(frames[0]));
+	p->n = depth;
+	p->named = naming.named;
+	p->generation = naming.generation;
+	return true;
+}
+
 static struct place *add_place(struct names *n, const struct place_key *key)
 {
-	const struct stack_frame **frames;
-	struct naming naming;
-	struct place *p;
+	struct place *p = HASH_COUNT(n->places) < PLACES_MAX ? calloc(1, sizeof(*p)) : NULL;
 
-	if (HASH_COUNT(n->places) >= PLACES_MAX)
-		return NULL;
-	name_place(n, key->frame, (uint32_t)key->proc_id, &naming);
-	frames = interned_alloc(n->interned, sizeof(struct stack_frame *));
-	if (!naming.frame.name || !frames)
-		return NULL;
-	frames[0] = interned_frame(n->interned, &naming.frame);
-	p = frames[0] ? calloc(1, sizeof(*p)) : NULL;
 	if (!p)
 		return NULL;
 	p->key = *key;
-	p->n = 1;
-	p->frames = frames;
+	if (!set_frames(n, p)) {
+		free(p);
+		return NULL;
+	}
 	HASH_ADD(hh, n->places, key, sizeof(p->key), p);
 	n->counts.frames++;
-	n->counts.unnamed += !naming.named;
+	n->counts.unnamed += !p->named;
 	return p;
+}
+
+/* JIT code may have been made, or told of, since the place was asked for. */
+static void name_again(struct names *n, struct place *p)
+{
+	bool named = p->named;
+	uint32_t generation;
+
+	jits_function(&n->jits, (uint32_t)p->key.proc_id, 0, &generation);
+	if (generation == p->generation)
+		return;
+	set_frames(n, p);
+	n->counts.unnamed += (uint64_t)named - (uint64_t)p->named;
 }
 
 size_t names_frames(struct names *n, uint64_t frame, uint32_t proc_id,
@@ -288,12 +386,14 @@ size_t names_frames(struct names *n, uint64_t frame, uint32_t proc_id,
 	HASH_FIND(hh, n->places, &key, sizeof(key), p);
 	if (!p)
 		p = add_place(n, &key);
+	else if (raw)
+		name_again(n, p);
 	if (!p) {
 		n->counts.lost++;
 		*frames = &n->full;
 		return 1;
 	}
-	*frames = p->frames;
+	*frames = (const struct stack_frame *const *)p->frames;
 	return p->n;
 }
 

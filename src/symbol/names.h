@@ -38,8 +38,10 @@ int names_file(struct names *n, uint32_t file, int fd, const char *path, int roo
 bool names_has_file(const struct names *n, uint32_t file);
 
 /*
- * A process that has code in no file: read now and again at its end, /tmp/perf-PID.map (PID as
- * in its own namespace, below its root) and jit-PID.dump that it maps. ns_pid: that PID.
+ * A process that has code in no file: /tmp/perf-PID.map (PID as in its own namespace, below its
+ * root) and each jit-PID.dump that it maps are opened and read. What is added to them later is
+ * read when names are asked for, also when the process is gone. Calling again, best at its end,
+ * finds files that are made later. pid: as dwell sees it. 0 or -errno.
  */
 int names_process(struct names *n, uint32_t proc_id, pid_t pid);
 
@@ -58,7 +60,8 @@ const struct stack_frame *names_mark(struct names *n, enum stack_frame_kind kind
 struct names_counts {
 	uint64_t frames, unnamed; /* distinct places; of them without a function's name */
 	uint64_t files, files_lost;
-	uint64_t lost; /* frames and marks that found no room */
+	uint64_t lost;     /* frames and marks that found no room */
+	uint64_t jit_lost; /* processes with JIT code, and regions of it, that found none */
 };
 void names_count(const struct names *n, struct names_counts *counts);
 

@@ -19,11 +19,11 @@ INTS = {"u64": (8, 0), "s64": (8, 1), "s32": (4, 1), "unsigned long": (8, 0), "u
 
 
 def fields(body):
-    """(type, name, pointer, array, bits) of each field, those of nested unions by the union's name."""
+    """(type, name, pointer, array, bits) of each field, those of nested structs by their name."""
     body = re.sub(r"/\*.*?\*/", "", body, flags=re.S)
-    for outer, name in re.findall(r"union \{(.*?)\} (\w+);", body, flags=re.S):
+    for outer, name in re.findall(r"(?:union|struct) \{(.*?)\} (\w+);", body, flags=re.S):
         yield "union", name, False, False, 0
-    body = re.sub(r"union \{.*?\} \w+;", "", body, flags=re.S)
+    body = re.sub(r"(?:union|struct) \{.*?\} \w+;", "", body, flags=re.S)
     for line in body.split(";"):
         line = " ".join(line.replace("volatile", "").replace("const", "").split())
         if not line:

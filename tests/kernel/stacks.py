@@ -195,7 +195,10 @@ def processes_that_end_at_once(source):
     pids = [json.loads(line)["pid"] for line in result.out.splitlines()]
     ours = [ns_of(stacks.of(pid), "main", "brief_a", "brief_b", "brief_c", state="sleep")
             for pid in pids]
-    assert len(ours) == 20 and all(ns >= 5 * lib.MS for ns in ours), ours
+    folded = result.summary["trust"]["folded"]
+    missed = sum(ns < 5 * lib.MS for ns in ours)
+    assert len(ours) == 20 and missed <= folded["unseen_arrivals"] + folded["unseen_wakes"], ours
+    assert missed < 5, ours
 
 
 @test

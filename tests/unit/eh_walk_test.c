@@ -20,13 +20,12 @@
 
 #include "eh_walk.h"
 
-#define NOINLINE __attribute__((noinline, noclone))
-#define ALTERNATE_STACK (1U << 20)
-
-#ifdef __clang__
-#undef NOINLINE
+#ifdef __clang__ /* which makes no clones */
 #define NOINLINE __attribute__((noinline))
+#else
+#define NOINLINE __attribute__((noinline, noclone))
 #endif
+#define ALTERNATE_STACK (1U << 20)
 
 static struct eh_process *self;
 static struct eh_walk walk;

@@ -13,53 +13,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "stacks.h"
-#include "symbol/names.h"
-
-/* The file that is mapped at an address here, and the place in it. */
-static bool mapped(uintptr_t address, uint64_t *offset, char path[4096])
-{
-	FILE *f = fopen("/proc/self/maps", "r");
-	char line[5000];
-	bool found = false;
-
-	assert_non_null(f);
-	while (!found && fgets(line, sizeof(line), f)) {
-		unsigned long start, end, at;
-
-		path[0] = '\0';
-		if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %4095s", &start, &end, &at, path) >= 3 &&
-		    address >= start && address < end) {
-			*offset = at + (address - start);
-			found = *path == '/';
-		}
-	}
-	fclose(f);
-	return found;
-}
-
-static void add_file(struct names *n, uint32_t number, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(names_file(n, number, fd, path, -1), 0);
-	close(fd);
-}
-
-static uint64_t file_frame(uint32_t number, uint64_t offset, bool exact)
-{
-	return (uint64_t)number << FRAME_FILE_SHIFT | offset | (exact ? FRAME_EXACT : 0);
-}
-
-static const struct stack_frame *only_frame(struct names *n, uint64_t frame)
-{
-	const struct stack_frame *const *frames;
-
-	assert_int_equal(names_frames(n, frame, 0, &frames), 1);
-	assert_non_null(frames[0]->name);
-	return frames[0];
-}
+#include "names_help.h"
 
 /* The frame of a function of this process; bytes: how far into it. */
 static const struct stack_frame *frame_of(struct names *n, uint32_t number, const void *code,

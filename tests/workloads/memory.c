@@ -6,7 +6,7 @@
  *	memory touch PAGES              touches anonymous pages
  *	memory tree PAGES CHILDREN      so do children, all at once; before and after them others
  *	                                that live for a moment, one by one
- *	memory copy PAGES               a fork that shares all, and does nothing
+ *	memory copy PAGES               a fork that shares all, and asks how much that is
  *	memory map FILE                 reads a file that is not in memory, page by page
  *	memory limit GROUP PAGES [again] joins a cgroup and touches; again: reads all once more
  *	memory cache GROUP FILE         joins a cgroup and reads a file through it
@@ -185,15 +185,23 @@ static int tree(size_t pages, long children)
 static int copy(size_t pages)
 {
 	unsigned char *at = reserve(pages);
+	uint64_t child_rss = 0;
+	int ends[2];
 	pid_t pid;
 
 	fill(at, pages);
 	say_u64("rss", rollup("Rss"));
+	must(pipe2(ends, O_CLOEXEC), "pipe2");
 	pid = fork();
-	if (!pid)
+	if (!pid) {
+		child_rss = rollup("Rss");
+		must(write(ends[1], &child_rss, sizeof(child_rss)), "write");
 		_exit(0);
+	}
+	must(read(ends[0], &child_rss, sizeof(child_rss)), "read");
 	must(waitpid(pid, NULL, 0), "waitpid");
 	say_u64("child", (uint64_t)pid);
+	say_u64("child_rss", child_rss);
 	return 0;
 }
 

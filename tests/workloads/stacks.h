@@ -12,10 +12,14 @@
  *
  * HOW: sleep (one sleep), naps (sleeps of 5 ms), futex (one wait), burn (uses a CPU).
  */
-#ifndef DWELL_STACKS_H
-#define DWELL_STACKS_H
+#ifndef DWELL_WORKLOAD_STACKS_H
+#define DWELL_WORKLOAD_STACKS_H
 
+#ifdef __clang__ /* which makes no clones */
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 
 #ifdef __cplusplus
 extern "C" {

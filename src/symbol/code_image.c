@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Headers and notes by libelf; see elf_image.h. */
-#include "elf_image.h"
+/* Headers and notes by libelf; see code_image.h. */
+#include "code_image.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gelf.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -16,60 +13,59 @@
 #define PAGE 4096ULL
 #define NOTES_MAX (1ULL << 20)
 
-int elf_image_openat(int root_fd, const char *path)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	struct stat st;
-	int fd;
-
-	if (root_fd < 0)
-		fd = open(path, (int)how.flags);
-	else
-		fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return -EINVAL;
-	}
-	return fd;
-}
+union head {
+	Elf32_Ehdr small;
+	Elf64_Ehdr large;
+};
 
 /*
  * Numbers of sections and segments beyond 16 bits stand in the first section's header, and
  * libelf makes room for as many as it says. No linked program has them.
  */
-static bool counts_are_sane(int fd)
+static bool counts_are_sane(const union head *head)
 {
-	union {
-		Elf32_Ehdr small;
-		Elf64_Ehdr large;
-	} head;
-	bool wide;
-
-	if (pread(fd, &head, sizeof(head), 0) != sizeof(head))
-		return false;
-	wide = head.small.e_ident[EI_CLASS] == ELFCLASS64;
-	if (wide ? head.large.e_shoff && !head.large.e_shnum
-		 : head.small.e_shoff && !head.small.e_shnum)
-		return false;
-	return (wide ? head.large.e_phnum : head.small.e_phnum) != PN_XNUM;
+	if (head->small.e_ident[EI_CLASS] == ELFCLASS64)
+		return (head->large.e_shnum || !head->large.e_shoff) &&
+		       head->large.e_phnum != PN_XNUM;
+	return (head->small.e_shnum || !head->small.e_shoff) && head->small.e_phnum != PN_XNUM;
 }
 
-Elf *elf_image_begin(int fd)
+static Elf *only_elf(Elf *elf)
 {
-	Elf *elf;
-
-	if (elf_version(EV_CURRENT) == EV_NONE || !counts_are_sane(fd))
-		return NULL;
-	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF)
 		return elf;
 	elf_end(elf);
 	return NULL;
+}
+
+static Elf *begin(int fd, Elf_Cmd how)
+{
+	union head head;
+
+	if (elf_version(EV_CURRENT) == EV_NONE ||
+	    pread(fd, &head, sizeof(head), 0) != sizeof(head) || !counts_are_sane(&head))
+		return NULL;
+	return only_elf(elf_begin(fd, how, NULL));
+}
+
+Elf *code_image_begin(int fd)
+{
+	return begin(fd, ELF_C_READ);
+}
+
+Elf *code_image_begin_mapped(int fd)
+{
+	return begin(fd, ELF_C_READ_MMAP);
+}
+
+Elf *code_image_begin_memory(void *memory, size_t size)
+{
+	union head head;
+
+	if (elf_version(EV_CURRENT) == EV_NONE || size < sizeof(head))
+		return NULL;
+	memcpy(&head, memory, sizeof(head));
+	return counts_are_sane(&head) ? only_elf(elf_memory(memory, size)) : NULL;
 }
 
 static void identify_by_stat(struct elf_identity *id, const struct stat *st)
@@ -102,7 +98,7 @@ static bool take_build_id(struct elf_identity *id, Elf_Data *notes)
 	return false;
 }
 
-static void take_notes(struct elf_image *image, Elf *elf, const GElf_Phdr *ph)
+static void take_notes(struct code_image *image, Elf *elf, const GElf_Phdr *ph)
 {
 	Elf_Type type = ph->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR;
 	Elf_Data *notes;
@@ -114,7 +110,24 @@ static void take_notes(struct elf_image *image, Elf *elf, const GElf_Phdr *ph)
 		take_build_id(&image->id, notes);
 }
 
-void elf_image_describe(struct elf_image *image, Elf *elf)
+/* The headers of a debug file's segments need not say where its notes are. */
+static void take_note_sections(struct code_image *image, Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	Elf_Data *notes;
+
+	while ((!image->id.len || image->id.by_stat) && (section = elf_nextscn(elf, section))) {
+		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_NOTE ||
+		    header.sh_size > NOTES_MAX)
+			continue;
+		notes = elf_getdata(section, NULL);
+		if (notes)
+			take_build_id(&image->id, notes);
+	}
+}
+
+void code_image_describe(struct code_image *image, Elf *elf)
 {
 	size_t n = 0;
 	GElf_Phdr ph;
@@ -134,9 +147,10 @@ void elf_image_describe(struct elf_image *image, Elf *elf)
 		image->segments[image->nsegments].memsz = ph.p_memsz;
 		image->segments[image->nsegments++].filesz = ph.p_filesz;
 	}
+	take_note_sections(image, elf);
 }
 
-int elf_image_read(struct elf_image *image, int fd)
+int code_image_read(struct code_image *image, int fd)
 {
 	struct stat st;
 	Elf *elf;
@@ -145,10 +159,10 @@ int elf_image_read(struct elf_image *image, int fd)
 	if (fstat(fd, &st))
 		return err_set(-errno, "cannot look at a file with code");
 	identify_by_stat(&image->id, &st);
-	elf = S_ISREG(st.st_mode) ? elf_image_begin(fd) : NULL;
+	elf = S_ISREG(st.st_mode) ? code_image_begin(fd) : NULL;
 	if (!elf)
 		return -ENOEXEC;
-	elf_image_describe(image, elf);
+	code_image_describe(image, elf);
 	elf_end(elf);
 	return 0;
 }
@@ -158,7 +172,7 @@ bool elf_identity_equal(const struct elf_identity *a, const struct elf_identity 
 	return !memcmp(a, b, sizeof(*a));
 }
 
-bool elf_image_address(const struct elf_image *image, uint64_t offset, uint64_t *address)
+bool code_image_address(const struct code_image *image, uint64_t offset, uint64_t *address)
 {
 	/* a segment is mapped by whole pages: what shares its first or last one may be run, too */
 	for (uint64_t slack = 0; slack <= PAGE - 1; slack += PAGE - 1) {
@@ -176,7 +190,7 @@ bool elf_image_address(const struct elf_image *image, uint64_t offset, uint64_t 
 	return false;
 }
 
-bool elf_image_is_code(const struct elf_image *image, uint64_t address)
+bool code_image_is_code(const struct code_image *image, uint64_t address)
 {
 	for (size_t i = 0; i < image->nsegments; i++)
 		if (address >= image->segments[i].vaddr &&
@@ -185,7 +199,7 @@ bool elf_image_is_code(const struct elf_image *image, uint64_t address)
 	return false;
 }
 
-Elf_Data *elf_image_section(Elf *elf, const char *name)
+Elf_Data *code_image_section(Elf *elf, const char *name)
 {
 	Elf_Scn *section = NULL;
 	size_t strings;

@@ -4,8 +4,8 @@
  * place in it has. Files are read, never mapped: one that is cut while we read is an error,
  * not a signal. Any file may be given, hostile ones too.
  */
-#ifndef DWELL_ELF_IMAGE_H
-#define DWELL_ELF_IMAGE_H
+#ifndef DWELL_CODE_IMAGE_H
+#define DWELL_CODE_IMAGE_H
 
 #include <libelf.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@ struct elf_identity {
 	uint8_t bytes[ELF_IDENTITY];
 };
 
-struct elf_image {
+struct code_image {
 	struct elf_identity id;
 	size_t nsegments; /* 0: no ELF file, or one without code */
 	struct {
@@ -30,19 +30,19 @@ struct elf_image {
 	} segments[ELF_CODE_SEGMENTS];
 };
 
-/* fd: a regular file, or -errno; -1 when errno says why. What waits or wakes is not opened. */
-int elf_image_openat(int root_fd, const char *path);
 /* NULL: no ELF file. The caller ends it with elf_end(); fd stays open as long. */
-Elf *elf_image_begin(int fd);
+Elf *code_image_begin(int fd);
+Elf *code_image_begin_mapped(int fd); /* of a file that nobody will cut */
+Elf *code_image_begin_memory(void *memory, size_t size);
 /* 0; -ENOEXEC: no ELF file, but it has an identity by stat; -errno. */
-int elf_image_read(struct elf_image *image, int fd);
-void elf_image_describe(struct elf_image *image, Elf *elf);
+int code_image_read(struct code_image *image, int fd);
+void code_image_describe(struct code_image *image, Elf *elf);
 bool elf_identity_equal(const struct elf_identity *a, const struct elf_identity *b);
 
 /* The file's own address of what lies at that offset of it; false: no code segment has it. */
-bool elf_image_address(const struct elf_image *image, uint64_t offset, uint64_t *address);
-bool elf_image_is_code(const struct elf_image *image, uint64_t address);
+bool code_image_address(const struct code_image *image, uint64_t offset, uint64_t *address);
+bool code_image_is_code(const struct code_image *image, uint64_t address);
 /* Data of a section of that name and at most ELF_SECTION_MAX bytes; NULL: none. */
-Elf_Data *elf_image_section(Elf *elf, const char *name);
+Elf_Data *code_image_section(Elf *elf, const char *name);
 
 #endif

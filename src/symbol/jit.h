@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Processes that make code at run time: what their JIT compilers wrote about it. The files stay
+ * open, so that what is written up to a process's end can be read after it.
+ */
+#ifndef DWELL_JIT_H
+#define DWELL_JIT_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "roots.h"
+
+#define JIT_PROCESSES 1024
+#define JIT_OPEN_FILES 64
+#define JIT_BYTES (64U << 20) /* of regions and names of all processes */
+
+struct jit_process;
+
+struct jits {
+	struct jit_process *list;
+	size_t n, open, bytes;
+	uint64_t lost; /* processes, files and regions that found no room */
+};
+
+/* Looks for the files of a living process, and reads them. 0 or -errno. */
+int jits_read(struct jits *all, uint32_t proc_id, pid_t pid);
+/*
+ * The function at an address of a process, NULL: none is known. Lives until the next call.
+ * *generation changes when the answer may.
+ */
+const char *jits_function(struct jits *all, uint32_t proc_id, uint64_t address,
+			  uint32_t *generation);
+uint64_t jits_lost(const struct jits *all);
+void jits_close(struct jits *all);
+
+#endif

@@ -1,0 +1,311 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Where processes have code, as the kernel side knows it, against /proc/PID/maps; and user stacks
+of Debian's programs, against what eu-stack says of the same process as it stands still.
+"""
+import contextlib
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import lib
+from tap import main, test
+
+lib.PROBES = "syscalls,stacks"
+HEAD, MAPPING = 24, 24  # bytes of struct stacks_maps before its list, of struct stacks_mapping
+OFFSET = (1 << 40) - 1
+WAIT = 60 * (4 if lib.EMULATED else 1)
+
+
+# ---- what the kernel side knows ----
+
+def map_id(pid, name):
+    """The BPF map of that name which a dwell has open."""
+    for path in glob.glob(f"/proc/{pid}/fdinfo/*"):
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as f:
+            found = re.search(r"^map_id:\s*(\d+)", f.read(), re.M)
+            if not found:
+                continue
+            shown = json.loads(subprocess.run(["bpftool", "-j", "map", "show", "id", found[1]],
+                                              capture_output=True, check=True, text=True).stdout)
+            if shown.get("name") == name:
+                return found[1]
+    raise AssertionError(f"dwell {pid} has no map {name}")
+
+
+def mirrors(pid):
+    """Lists of (start, end, place), one a process."""
+    dump = subprocess.run(["bpftool", "-j", "map", "dump", "id", map_id(pid, "stacks_maps")],
+                          capture_output=True, check=True, text=True).stdout
+    lists = []
+    for entry in json.loads(dump):
+        raw = bytes(int(b, 16) for b in entry["value"])
+        n = struct.unpack_from("=I", raw, 16)[0]
+        lists.append([struct.unpack_from("=3Q", raw, HEAD + i * MAPPING) for i in range(n)])
+    return lists
+
+
+def code_of(pid):
+    """The same as /proc/PID/maps has it: (start, end, offset, path), None for no file."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+        lines = [line.split(maxsplit=5) for line in f]
+    return [(*(int(x, 16) for x in l[0].split("-")), int(l[2], 16),
+             l[5].strip() if len(l) > 5 else None)
+            for l in lines if "x" in l[1] and l[-1].strip() != "[vsyscall]"]
+
+
+def check_mirror(ours, theirs):
+    files = {}
+    for start, end, offset, path in theirs:
+        where = [m for m in ours if m[0] <= start and end <= m[1]]
+        assert len(where) == 1, f"{start:x}-{end:x} {path}: {ours}"
+        place = where[0][2]
+        if not path:  # pages without a file that lie near are one mapping
+            assert not place
+            continue
+        assert where[0][:2] == (start, end), f"{path}: {where}"
+        assert place & OFFSET == (0 if path == "[vdso]" else offset), f"{path}: {place:x}"
+        files.setdefault(place >> 40, path)
+        assert files[place >> 40] == path, f"{path} and {files[place >> 40]} have one number"
+    assert len(set(files.values())) == len(files), files
+    starts = [m[0] for m in theirs]
+    extra = [m for m in ours if not any(m[0] <= s < m[1] for s in starts)]
+    assert not extra, f"no such code: {extra}"
+
+
+def compare_mirror(dwell, pid):
+    theirs = code_of(pid)
+    mine = [m for m in mirrors(dwell) if any(a[0] == b[0] for a in m for b in theirs if b[3]
+                                             and a[2] and "[" not in b[3])]
+    errors = []
+    for m in mine:  # a fork's child has the same addresses
+        try:
+            return check_mirror(m, theirs)
+        except AssertionError as e:
+            errors.append(e)
+    raise errors[0] if errors else AssertionError(f"{pid} is not known")
+
+
+# ---- programs ----
+
+CHANGES = """
+import ctypes, mmap, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+for f, n in ((libc.munmap, 2), (libc.mprotect, 3), (libc.mremap, 4)):
+    f.argtypes = [ctypes.c_void_p] + [ctypes.c_size_t] * (n - 1)
+libc.mremap.restype = ctypes.c_void_p
+page = mmap.PAGESIZE
+import sqlite3, ssl, json, decimal, lzma, curses
+fd = os.open(libc_path := next(l.split()[-1] for l in open("/proc/self/maps") if "libc" in l), 0)
+RX = mmap.PROT_READ | mmap.PROT_EXEC
+a = libc.mmap(None, 16 * page, RX, mmap.MAP_PRIVATE, fd, 0)
+libc.munmap(a + 4 * page, 2 * page)                # a hole in the middle
+libc.mprotect(a + 8 * page, page, mmap.PROT_READ)  # another
+libc.mprotect(a + 10 * page, 2 * page, mmap.PROT_READ)
+libc.mprotect(a + 10 * page, 2 * page, RX)         # and back
+b = libc.mmap(None, 8 * page, mmap.PROT_READ, mmap.MAP_PRIVATE, fd, 32 * page)
+libc.mprotect(b + 2 * page, 3 * page, RX)          # code in data
+c = libc.mmap(None, 8 * page, RX, mmap.MAP_PRIVATE, fd, 64 * page)
+libc.mremap(c, 8 * page, 32 * page, 1)             # MREMAP_MAYMOVE
+d = libc.mmap(None, 8 * page, RX, mmap.MAP_PRIVATE, fd, 96 * page)
+libc.mmap(d + page, 2 * page, mmap.PROT_READ, mmap.MAP_PRIVATE | 0x10, fd, 0)  # MAP_FIXED
+e = libc.mmap(None, 8 * page, RX, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)  # a JIT's
+g = libc.mmap(None, 8 * page, RX, mmap.MAP_PRIVATE, fd, 0)
+libc.munmap(g, 8 * page)
+"""
+
+STAY = """
+sys.stdout.write(f"{os.getpid()}\\n"); sys.stdout.flush()
+sys.stdin.readline()
+"""
+
+
+@contextlib.contextmanager
+def started(*cmd):
+    """A command of ours, in its own group."""
+    p = subprocess.Popen(list(map(str, cmd)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    try:
+        yield p
+    finally:
+        p.kill()
+        p.communicate()
+
+
+PYTHON = "/usr/bin/python3"
+
+
+@test
+def mappings_of_a_command_that_changes_them():
+    script = CHANGES + "if os.fork(): os.wait(); sys.exit()\n" + CHANGES + STAY
+    with started(*lib.argv("run", "-q", "--stacks"), "--", PYTHON, "-c", script) as p:
+        pid = int(p.stdout.readline())
+        compare_mirror(p.pid, pid)
+        p.stdin.write("\n")
+        p.stdin.flush()
+
+
+@test
+def mappings_of_a_thread_that_loads_and_of_exec():
+    load = ("import os, sys, threading\n"
+            "t = threading.Thread(target=lambda: __import__('decimal')); t.start(); t.join()\n")
+    script = f"import os, sys\nos.execv('{PYTHON}', ['python3', '-c', {load + STAY!r}])"
+    with started(*lib.argv("run", "-q", "--stacks"), "--", PYTHON, "-c", CHANGES + script) as p:
+        compare_mirror(p.pid, int(p.stdout.readline()))
+        p.stdin.write("\n")
+        p.stdin.flush()
+
+
+@contextlib.contextmanager
+def attached(pid, path):
+    """A dwell that has attached to pid, and its --json record."""
+    with open(path, "w", encoding="utf-8") as out, \
+            subprocess.Popen(lib.argv("attach", "--stacks", "--stack-quantum", 0, "--json", pid),
+                             stdout=out, stderr=subprocess.PIPE, text=True) as p:
+        try:
+            limit = time.monotonic() + WAIT
+            while time.monotonic() < limit:
+                with contextlib.suppress(AssertionError, subprocess.CalledProcessError):
+                    if any(mirrors(p.pid)):
+                        break
+                time.sleep(0.1)
+            yield p
+        finally:
+            p.kill()
+
+
+@test
+def mappings_of_a_process_that_was_there():
+    with tempfile.TemporaryDirectory(prefix="dwell-test-") as d, \
+            started(PYTHON, "-c", CHANGES + STAY) as p:
+        pid = int(p.stdout.readline())
+        with attached(pid, os.path.join(d, "out")) as dwell:
+            compare_mirror(dwell.pid, pid)
+            p.stdin.write("\n")
+            p.stdin.flush()
+            dwell.wait(WAIT)
+
+
+# ---- stacks ----
+
+def base_of(pid, path):
+    """What is to be taken off an address of that file to have the one in the file."""
+    with open(path, "rb") as f:
+        if struct.unpack_from("<H", f.read(18), 16)[0] == 2:  # ET_EXEC
+            return 0
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+        return next(int(line.split("-")[0], 16) for line in f if line.strip().endswith(path))
+
+
+def stack_by_others(pid, tid):
+    """(module, address in it), leaf first, as eu-stack has them."""
+    out = subprocess.run(["eu-stack", "-1", "-m", "-p", str(tid)], capture_output=True, text=True,
+                         check=False, timeout=WAIT).stdout
+    frames = []
+    for line in out.splitlines():
+        found = re.match(r"#\d+\s+(0x[0-9a-f]+)", line)
+        if not found:
+            continue
+        pc = int(found[1], 16)
+        where = [m for m in code_of(pid) if m[0] <= pc < m[1]]
+        assert where, line
+        path = where[0][3]
+        frames.append((os.path.basename(path), pc - (base_of(pid, path) if path[0] == "/" else 0)))
+    return frames
+
+
+def stacks_of(path, pid, state):
+    with open(path, encoding="utf-8") as f:
+        last = json.loads(f.readlines()[-1])
+    stacks = last["stacks"]
+    ours = [t for t in stacks["stack_traces"]
+            if t["event"]["pid"] == pid and t["state"] == state and t["user_stack"]]
+    return stacks, [[(f["module"], f["address"]) for f in t["user_stack"]] for t in ours]
+
+
+def compare_stack(cmd, state, wake, ready):
+    """The program waits; what eu-stack sees is what dwell says that it waited in."""
+    with tempfile.TemporaryDirectory(prefix="dwell-test-") as d, started(*cmd) as p:
+        ready(p)
+        path = os.path.join(d, "out")
+        with attached(p.pid, path) as dwell:
+            theirs = stack_by_others(p.pid, p.pid)
+            wake(p)
+            dwell.wait(WAIT)
+        stacks, ours = stacks_of(path, p.pid, state)
+        assert len(theirs) > 3, theirs
+        same = [o for o in ours if [m for m, _ in o] == [m for m, _ in theirs] and
+                all(abs(a[1] - b[1]) <= 1 for a, b in zip(o, theirs))]
+        assert same, f"eu-stack: {show(theirs)}; dwell: {[show(o) for o in ours][:3]}"
+        assert stacks["ends"]["no_table"] == stacks["ends"]["no_row"] == 0, stacks["ends"]
+
+
+def show(frames):
+    return " ".join(f"{m}+{a:x}" for m, a in frames)
+
+
+def line(text):
+    def wake(p):
+        with contextlib.suppress(BrokenPipeError):
+            p.stdin.write(text)
+            p.stdin.close()
+            p.stdin = None
+    return wake
+
+
+def settle(p):
+    """Until it sleeps."""
+    limit = time.monotonic() + WAIT
+    calm = 0
+    while calm < 5 and time.monotonic() < limit:
+        with open(f"/proc/{p.pid}/stat", encoding="ascii") as f:
+            calm = calm + 1 if f.read().rsplit(")", 1)[1].split()[0] == "S" else 0
+        time.sleep(0.05)
+
+
+@test
+def stack_of_python_as_elfutils_sees_it():
+    script = ("import sys\ndef a(n): return a(n - 1) if n else sorted([2, 1], key=lambda x: "
+              "sys.stdin.readline())\nprint('up', flush=True)\na(20)")
+    compare_stack([PYTHON, "-c", script], "pipe", line("\n\n"), lambda p: p.stdout.readline())
+
+
+@test
+def stack_of_sqlite3_as_elfutils_sees_it():
+    program = shutil.which("sqlite3")
+    if not program:
+        raise AssertionError("no sqlite3: scripts/setup --install")
+    compare_stack([program, ":memory:"], "pipe", line("select 1;\n"), settle)
+
+
+@test
+def a_cold_compiler_has_its_stacks():
+    """Its files are known as they are mapped: tables are made while it runs."""
+    with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
+        source = os.path.join(d, "a.c")
+        with open(source, "w", encoding="ascii") as f:
+            f.write("#include <stdio.h>\nint main(void) { return puts(\"\"); }\n")
+        result = lib.run(["cc", "-O1", "-o", os.path.join(d, "a"), source], "--stacks",
+                         "--stack-quantum", 0, "-F", 499, timeout=4 * WAIT)
+    s = result.summary["stacks"]
+    whole = s["samples"] - s["ends"]["no_user"] - s["ends"]["not_taken"]
+    assert whole > 50, s["ends"]
+    bad = whole - s["ends"]["whole"]
+    assert bad <= 0.02 * whole + 1, s["ends"]
+    assert s["ends"]["no_table"] <= 0.01 * whole, s["ends"]
+
+
+if __name__ == "__main__":
+    main()
