@@ -243,7 +243,7 @@ static void absent(struct report *r, const char *metric, const char *reason)
 {
 	struct cpu_report *c = &r->cpu;
 
-	c->absent[c->nabsent++] = (struct cpu_absent){ metric, reason };
+	c->absent[c->nabsent++] = (struct absent){ metric, reason };
 }
 
 /* Vectors whose tracepoints did not attach. */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "absent.h"
 #include "cpu_host.h"
 #include "record.h"
 
@@ -48,10 +49,6 @@ struct cpu_quota_row { /* a control group: what it had while the target was seen
 	uint64_t periods, throttled_periods, throttled_ns;
 };
 
-struct cpu_absent {
-	const char *metric, *reason;
-};
-
 /* The whole machine, from the session's start. */
 struct cpu_machine {
 	struct cpu_host host;   /* differences */
@@ -75,7 +72,7 @@ struct cpu_report {
 	const char *group; /* the control group (version 2) that pressure is of; NULL: none */
 	struct psi_total pressure[PSI_RESOURCES];
 	struct cpu_machine machine;
-	struct cpu_absent *absent;
+	struct absent *absent;
 	size_t nabsent;
 };
 

@@ -353,8 +353,8 @@ static const struct shape machine_shape[] = {
 /* ---- all of it ---- */
 
 static const struct shape absent_shape[] = {
-	SHAPE_IS(STR, cpu_absent, metric, UNIT_NONE, INFO, "what is not told"),
-	SHAPE_IS(STR, cpu_absent, reason, UNIT_NONE, INFO, "why"),
+	SHAPE_IS(STR, absent, metric, UNIT_NONE, INFO, "what is not told"),
+	SHAPE_IS(STR, absent, reason, UNIT_NONE, INFO, "why"),
 	{},
 };
 

@@ -242,11 +242,42 @@ static __always_inline __u64 io_end(const struct io_found *found, __u64 position
 	return position + ret;
 }
 
+static __always_inline void io_moved_add(struct io_moved *m, __s64 ret, __u64 ns)
+{
+	slot_add(&m->calls, 1);
+	if (ret > 0)
+		slot_add(&m->bytes, ret);
+	if (ns)
+		slot_add(&m->ns, ns);
+}
+
+/* The file's part, in a function: the verifier need not know whether there is one further on. */
+__noinline int io_move_file(const struct io_found *found, const struct call_done *call, __u32 dir)
+{
+	struct io_file_key key;
+	struct io_file *f;
+	__s64 ret;
+
+	if (!found || !call)
+		return 0;
+	barrier_var(dir);
+	if (dir > IO_WRITE)
+		return 0;
+	key = found->key;
+	f = io_file_row(&key, found->file, found->kind, call->who.proc_id);
+	if (!f)
+		return 0;
+	ret = call->ret;
+	io_moved_add(&f->moved[dir], ret, call->ns);
+	if (io_failed(ret))
+		slot_add(&f->errors, 1);
+	return 0;
+}
+
 /* `fd` gave or took `ret` bytes. */
 __noinline int io_move(const struct call_done *call, __u32 dir, __u32 fd, __u64 position)
 {
 	struct io_found found = {};
-	struct io_file *f = NULL;
 	struct io_slot *s;
 	__u32 kind;
 	__u64 end;
@@ -267,28 +298,15 @@ __noinline int io_move(const struct call_done *call, __u32 dir, __u32 fd, __u64 
 	if (kind >= IO_KINDS)
 		return 0;
 	if (io_has_row(kind))
-		f = io_file_row(&found.key, found.file, kind, call->who.proc_id);
-	slot_add(&s->moved[dir][kind].calls, 1);
-	if (f)
-		slot_add(&f->moved[dir].calls, 1);
-	if (io_failed(ret)) {
+		io_move_file(&found, call, dir);
+	io_moved_add(&s->moved[dir][kind], ret, call->ns);
+	if (io_failed(ret))
 		slot_add(&s->errors[dir], 1);
-		if (f)
-			slot_add(&f->errors, 1);
-	} else if (ret) {
-		slot_add(&s->moved[dir][kind].bytes, ret);
-		if (f)
-			slot_add(&f->moved[dir].bytes, ret);
-	}
 	if (dir == IO_READ && ret > 0 && io_cached(&found)) {
 		end = io_end(&found, position, ret);
 		slot_add(&s->cached_pages, io_pages(end, ret));
 	}
 	io_time(s, dir, dir * IO_KINDS + kind, call->ns);
-	if (call->ns)
-		slot_add(&s->moved[dir][kind].ns, call->ns);
-	if (f && call->ns)
-		slot_add(&f->moved[dir].ns, call->ns);
 	return 0;
 }
 

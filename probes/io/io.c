@@ -125,19 +125,6 @@ static int map_table(struct probe *p, const char *name, struct io_map *to)
 	return err_set(-errno, "cannot map '%s'", name);
 }
 
-static bool has_link(const struct probe *p, const char *name)
-{
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, name);
-
-	if (!prog || bpf_program__fd(prog) < 0)
-		return false;
-	for (size_t i = 0; i < p->nattempts; i++)
-		if (p->attempts[i].error && !strcmp(p->attempts[i].name, p->source->name) &&
-		    !strcmp(p->attempts[i].what, name))
-			return false;
-	return true;
-}
-
 static int io_start(struct probe *p)
 {
 	struct io_data *d = calloc(1, sizeof(*d));
@@ -162,8 +149,9 @@ static int io_start(struct probe *p)
 		.names_fd = probe_map_fd(p, "io_file_names"),
 	};
 	d->has_faults =
-		(has_link(p, "io_fault_own") && has_link(p, "io_fault_around")) ||
-		(has_link(p, "io_fault_own_fentry") && has_link(p, "io_fault_around_fentry"));
+		(probe_attached(p, "io_fault_own") && probe_attached(p, "io_fault_around")) ||
+		(probe_attached(p, "io_fault_own_fentry") &&
+		 probe_attached(p, "io_fault_around_fentry"));
 	return 0;
 }
 
@@ -214,27 +202,27 @@ static void fill_absent(struct probe *p, struct report *r)
 	size_t n = sizeof(needs) / sizeof(needs[0]);
 
 	io->absent = report_alloc(r, (n + 4) * sizeof(*io->absent));
-	io->absent[io->nabsent++] = (struct io_absent){
+	io->absent[io->nabsent++] = (struct absent){
 		"io_submit",
 		"reads and writes by Linux AIO are not in calls, kinds and files; what "
 		"they did to disks is"
 	};
 	io->absent[io->nabsent++] =
-		(struct io_absent){ "files of io_uring",
-				    "what io_uring moved is in calls and kinds, in no file's row" };
+		(struct absent){ "files of io_uring",
+				 "what io_uring moved is in calls and kinds, in no file's row" };
 	for (size_t i = 0; i < n; i++)
-		if (!has_link(p, needs[i].prog))
+		if (!probe_attached(p, needs[i].prog))
 			io->absent[io->nabsent++] =
-				(struct io_absent){ needs[i].metric, needs[i].reason };
+				(struct absent){ needs[i].metric, needs[i].reason };
 	if (!d->has_faults)
-		io->absent[io->nabsent++] = (struct io_absent){
+		io->absent[io->nabsent++] = (struct absent){
 			"cache.faults", "no tracepoints mm_filemap_fault and mm_filemap_map_pages, "
 					"and the functions cannot be hooked"
 		};
 	if (!p->session->options->io_latency && !p->session->options->syscall_latency)
 		io->absent[io->nabsent++] =
-			(struct io_absent){ "times of calls but fsync and fdatasync",
-					    "--io-latency gives them" };
+			(struct absent){ "times of calls but fsync and fdatasync",
+					 "--io-latency gives them" };
 }
 
 /* Only the last report shows processes: figures of each at every tick would be for nobody. */

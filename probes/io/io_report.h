@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "absent.h"
 #include "io.h"
 #include "record.h"
 #include "wait_stat.h"
@@ -86,10 +87,6 @@ struct io_device_row {
 	double mean_depth;
 };
 
-struct io_absent {
-	const char *metric, *reason;
-};
-
 struct io_report {
 	bool present;
 	struct io_figures tree;
@@ -102,7 +99,7 @@ struct io_report {
 	size_t ndevices;
 	struct io_process_row *processes; /* as the ledger's */
 	size_t nprocesses;
-	struct io_absent *absent;
+	struct absent *absent;
 	size_t nabsent;
 };
 

@@ -390,8 +390,8 @@ static const struct shape process_shape[] = {
 };
 
 static const struct shape absent_shape[] = {
-	SHAPE_IS(STR, io_absent, metric, UNIT_NONE, INFO, "what is missing or always 0 here"),
-	SHAPE_IS(STR, io_absent, reason, UNIT_NONE, INFO, "why"),
+	SHAPE_IS(STR, absent, metric, UNIT_NONE, INFO, "what is missing or always 0 here"),
+	SHAPE_IS(STR, absent, reason, UNIT_NONE, INFO, "why"),
 	{},
 };
 

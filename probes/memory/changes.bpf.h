@@ -68,7 +68,7 @@ static __always_inline void change_caller(struct memory_change *e, const struct 
 	} else {
 		e->allocator = alloc_in_free(thread, regs->sp);
 		if (memory_cfg.stacks)
-			key.stack = stacks_user(STACKS_CALL, t);
+			key.stack = stacks_user(STACKS_UPROBE, t);
 		stacked = !!key.stack;
 		if (!stacked && e->allocator)
 			address = thread->free_return;

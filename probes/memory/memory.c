@@ -114,19 +114,6 @@ static int memory_configure(struct probe *p, struct bpf_object *obj)
 
 /* ---- after the attach ---- */
 
-static bool attached(const struct probe *p, const char *name)
-{
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, name);
-
-	if (!prog || !bpf_program__autoload(prog) || bpf_program__fd(prog) < 0)
-		return false;
-	for (size_t i = 0; i < p->nattempts; i++)
-		if (!strcmp(p->attempts[i].name, p->source->name) &&
-		    !strcmp(p->attempts[i].what, name) && p->attempts[i].error)
-			return false;
-	return true;
-}
-
 /* A kernel started without memory cgroups counts no event for them. */
 static bool memory_cgroups(void)
 {
@@ -152,14 +139,15 @@ static int memory_start(struct probe *p)
 	for (size_t i = 0; i < PMU_EVENTS; i++)
 		d->pmu.fds[i] = -1;
 	d->page = (uint64_t)sysconf(_SC_PAGESIZE);
-	d->kmem = option_kmem(p) && attached(p, "memory_kmalloc") &&
-		  attached(p, "memory_cache_alloc");
+	d->kmem = option_kmem(p) && probe_attached(p, "memory_kmalloc") &&
+		  probe_attached(p, "memory_cache_alloc");
 	d->swap = has_swap();
-	d->oom = attached(p, "memory_victim");
-	d->node = attached(p, "memory_node_begin") && attached(p, "memory_node_end");
-	d->swap_in = attached(p, "memory_vm_event")
+	d->oom = probe_attached(p, "memory_victim");
+	d->node = probe_attached(p, "memory_node_begin") && probe_attached(p, "memory_node_end");
+	d->swap_in = probe_attached(p, "memory_vm_event")
 			     ? memory_cgroups()
-			     : attached(p, "memory_swap_page") || attached(p, "memory_swap_folio");
+			     : probe_attached(p, "memory_swap_page") ||
+				       probe_attached(p, "memory_swap_folio");
 	if (d->kmem && bpf_map_update_elem(probe_map_fd(p, "memory_sites"), &zero, &rest, BPF_ANY))
 		return err_set(-errno, "cannot make the row of other allocations");
 	return alloc_start(p, &d->alloc);

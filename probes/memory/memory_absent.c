@@ -8,7 +8,7 @@
 static void absent(struct memory_report *m, const char *metric, const char *reason)
 {
 	if (m->nabsent < MEMORY_ABSENT)
-		m->absent[m->nabsent++] = (struct memory_absent){ metric, reason };
+		m->absent[m->nabsent++] = (struct absent){ metric, reason };
 }
 
 static void absent_pmu(struct report *r)

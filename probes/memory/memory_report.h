@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "absent.h"
 #include "alloc_report.h"
 #include "memory.h"
 #include "pmu.h"
@@ -53,10 +54,6 @@ struct memory_oom_row {
 	uint64_t rss_bytes;
 };
 
-struct memory_absent {
-	const char *metric, *reason;
-};
-
 #define MEMORY_ABSENT 16
 
 struct memory_report {
@@ -77,7 +74,7 @@ struct memory_report {
 	struct memory_order_row *orders; /* that occurred */
 	size_t norders;
 	struct alloc_report alloc;
-	struct memory_absent absent[MEMORY_ABSENT];
+	struct absent absent[MEMORY_ABSENT];
 	size_t nabsent;
 };
 

@@ -287,11 +287,11 @@ static const struct shape kmem_table[] = {
 
 static const char *absent_key(const void *row, size_t i)
 {
-	return ((const struct memory_absent *)row)->metric;
+	return ((const struct absent *)row)->metric;
 }
 
 static const struct shape absent_table[] = {
-	SHAPE_IS(STR, memory_absent, reason, UNIT_NONE, INFO, "why"),
+	SHAPE_IS(STR, absent, reason, UNIT_NONE, INFO, "why"),
 	{},
 };
 
@@ -347,7 +347,7 @@ const struct shape memory_shape[] = {
 	  .type = SHAPE_DICT,
 	  .inline_array = true,
 	  .offset = offsetof(struct report, memory.absent),
-	  .size = sizeof(struct memory_absent),
+	  .size = sizeof(struct absent),
 	  .count_offset = offsetof(struct report, memory.nabsent),
 	  .row_key = absent_key,
 	  .lone = true,

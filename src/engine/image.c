@@ -234,11 +234,25 @@ static void resolve(struct image *image, const struct elf_file *f)
 
 /* ---- the hooks ---- */
 
+static _Thread_local struct {
+	void (*call)(void *ctx);
+	void *ctx;
+} on_first;
+
+void image_on_first_program(void (*call)(void *ctx), void *ctx)
+{
+	on_first.call = call;
+	on_first.ctx = ctx;
+}
+
 static int tell_hook(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long kind)
 {
 	const char *name = strchr(bpf_program__section_name(prog), '/');
 	char iterator[64];
 
+	if (on_first.call)
+		on_first.call(on_first.ctx);
+	on_first.call = NULL;
 	if (!name)
 		return -EINVAL;
 	snprintf(iterator, sizeof(iterator), "bpf_iter_%s", name + 1);
@@ -247,19 +261,8 @@ static int tell_hook(struct bpf_program *prog, struct bpf_prog_load_opts *opts, 
 	else
 		opts->attach_btf_id =
 			kernel_btf_function(kind == BPF_TRACE_ITER ? iterator : name + 1);
-	return opts->attach_btf_id ? 0 : -ESRCH;
-}
-
-static int attach_hook(const struct bpf_program *prog, long kind, struct bpf_link **link)
-{
-	*link = bpf_program__attach_trace(prog);
-	return (int)libbpf_get_error(*link);
-}
-
-static int attach_iterator(const struct bpf_program *prog, long kind, struct bpf_link **link)
-{
-	*link = bpf_program__attach_iter(prog, NULL);
-	return (int)libbpf_get_error(*link);
+	/* not earlier: for programs of this type libbpf would read the kernel's BTF */
+	return opts->attach_btf_id ? bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING) : -ESRCH;
 }
 
 static void register_hooks(void)
@@ -277,25 +280,26 @@ static void register_hooks(void)
 
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]) && !done; i++) {
 		LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .cookie = hooks[i].type,
-			    .prog_prepare_load_fn = tell_hook,
-			    .prog_attach_fn = hooks[i].type == BPF_TRACE_ITER ? attach_iterator
-									      : attach_hook);
+			    .prog_prepare_load_fn = tell_hook);
 
 		/* where it fails libbpf's own handler finds the number, only slower */
-		libbpf_register_prog_handler(hooks[i].section, BPF_PROG_TYPE_TRACING, hooks[i].type,
-					     &opts);
+		libbpf_register_prog_handler(hooks[i].section, BPF_PROG_TYPE_RAW_TRACEPOINT,
+					     hooks[i].type, &opts);
 	}
 	done = true;
 }
 
 /* ---- opening ---- */
 
-static int make(struct image *image, bool hash)
+int image_prepare(bool hash)
 {
+	struct image *image = &images[hash];
 	const unsigned char *start = hash ? dwell_hash_bpf_start : dwell_bpf_start;
 	const unsigned char *end = hash ? dwell_hash_bpf_end : dwell_bpf_end;
 	struct elf_file f = { .image = image };
 
+	if (image->data)
+		return 0;
 	image->slice = -1;
 	image->size = (size_t)(end - start);
 	image->data = malloc(image->size);
@@ -313,6 +317,12 @@ static int make(struct image *image, bool hash)
 	return 0;
 }
 
+struct bpf_link *image_attach(struct bpf_program *prog)
+{
+	return bpf_program__type(prog) == BPF_PROG_TYPE_TRACING ? bpf_program__attach_trace(prog)
+								: bpf_program__attach(prog);
+}
+
 struct bpf_object *image_open(bool hash)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "dwell");
@@ -320,7 +330,7 @@ struct bpf_object *image_open(bool hash)
 	struct bpf_object *obj;
 	struct bpf_program *prog;
 	char path[64];
-	int err = image->data ? 0 : make(image, hash);
+	int err = image_prepare(hash);
 
 	if (err) {
 		errno = -err;

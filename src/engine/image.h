@@ -15,6 +15,15 @@
  * that keys state by task address.
  */
 struct bpf_object *image_open(bool hash);
+/* Makes ready what image_open() needs, so that two threads may open. 0 or -errno. */
+int image_prepare(bool hash);
+/*
+ * Called once, by this thread, as libbpf comes to the first program of the object that this
+ * thread loads: the maps are made then. (For a program of type tracing; else it is not.)
+ */
+void image_on_first_program(void (*call)(void *ctx), void *ctx);
+/* Attaches a program of it to its hook; what libbpf_get_error() knows. Not for iterators. */
+struct bpf_link *image_attach(struct bpf_program *prog);
 /* Gives back what opening and loading needed; the next one makes it again. */
 void image_release(void);
 

@@ -120,6 +120,8 @@ static bool map_wanted(const char *name, void *ctx)
 	const struct session *s = ctx;
 	const struct probe_class *owner = owner_of(name);
 
+	if (!strcmp(name, "seed_pids")) /* a megabyte */
+		return s->attach;
 	return !owner ||
 	       (session_wants(s, owner->name) && (!s->alone || is_used_by(s->alone, owner)));
 }
@@ -192,7 +194,6 @@ static bool is_forced_to_hash(const struct session *s)
 static bool attach_together(struct session *s, struct source_env *env)
 {
 	struct probe **all = calloc(s->nprobes + 1, sizeof(struct probe *));
-	struct bpf_object *obj = NULL;
 	int err;
 
 	if (!all)
@@ -200,17 +201,17 @@ static bool attach_together(struct session *s, struct source_env *env)
 	for (size_t i = 0; i <= s->nprobes; i++)
 		all[i] = i ? &s->probes[i - 1] : &s->target;
 	env->hash = is_forced_to_hash(s);
-	err = source_attach_together(all, s->nprobes + 1, env, &obj);
+	err = source_attach_together(all, s->nprobes + 1, env, &s->shared, &s->beside);
 	free(all);
 	if (err)
 		return false;
-	s->shared = obj;
 	if (s->target.obj)
 		return true;
 	for (size_t i = 0; i < s->nprobes; i++)
 		source_detach(&s->probes[i]);
+	bpf_object__close(s->beside);
 	bpf_object__close(s->shared);
-	s->shared = NULL;
+	s->beside = s->shared = NULL;
 	return false;
 }
 

@@ -32,6 +32,24 @@ int probe_map_fd(struct probe *p, const char *name)
 		   : err_set(-ENOENT, "%s has no map '%s'", p->class->name, name);
 }
 
+static bool is_loaded(struct bpf_object *obj, const char *name)
+{
+	struct bpf_program *prog = obj ? bpf_object__find_program_by_name(obj, name) : NULL;
+
+	return prog && bpf_program__autoload(prog) && bpf_program__fd(prog) >= 0;
+}
+
+bool probe_attached(const struct probe *p, const char *program)
+{
+	if (!is_loaded(p->obj, program) && !is_loaded(p->beside, program))
+		return false;
+	for (size_t i = 0; i < p->nattempts; i++)
+		if (p->attempts[i].error && !strcmp(p->attempts[i].name, p->source->name) &&
+		    !strcmp(p->attempts[i].what, program))
+			return false;
+	return true;
+}
+
 /* A ring's size is a power of two of pages. */
 static uint32_t ring_size(uint32_t want)
 {

@@ -79,9 +79,10 @@ struct probe_class {
 struct probe {
 	const struct probe_class *class;
 	struct session *session;
-	struct bpf_object *obj; /* NULL: no source attached */
-	bool obj_shared;        /* obj is the session's, not the probe's own */
-	const char *forced;     /* only this source, --source; NULL: any */
+	struct bpf_object *obj;    /* NULL: no source attached */
+	bool obj_shared;           /* obj is the session's, not the probe's own */
+	struct bpf_object *beside; /* with obj_shared: has the programs that obj has not loaded */
+	const char *forced;        /* only this source, --source; NULL: any */
 	const struct source *source;
 	struct bpf_link *links[2 * SOURCE_PROGS];
 	size_t nlinks;
@@ -98,6 +99,8 @@ extern const struct probe_class *const probe_classes[]; /* NULL-ended; probes/li
 struct process;
 /* Map of the probe's object by name; -1 and an error when it has none. */
 int probe_map_fd(struct probe *p, const char *name);
+/* Whether the program of that name was loaded for p, and attached if it is one to attach. */
+bool probe_attached(const struct probe *p, const char *program);
 /* Entries for map `name` of this session: --limit, else `entries`. */
 uint32_t probe_limit(const struct probe *p, const char *name, uint32_t entries);
 

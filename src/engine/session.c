@@ -86,7 +86,7 @@ void session_close(struct session *s)
 
 	if (!s)
 		return;
-	tree_free(&s->tree); /* its rows point into the probes' own tables */
+	tree_free(&s->tree);                    /* its rows point into the probes' own tables */
 	for (size_t i = s->nprobes; i-- > 0;) { /* last attached, first detached: source_detach() */
 		if (s->probes[i].class->free)
 			s->probes[i].class->free(&s->probes[i]);
@@ -100,6 +100,7 @@ void session_close(struct session *s)
 	if (s->counters)
 		munmap(s->counters, page);
 	source_detach(&s->target);
+	bpf_object__close(s->beside);
 	bpf_object__close(s->shared);
 	free(s->target.attempts);
 	free(s->probes);

@@ -21,8 +21,10 @@ struct session {
 	struct probe target;  /* bpf/target.bpf.c: membership, not a probe of the user's */
 	struct probe *probes; /* the chosen ones, in probe_classes' order */
 	size_t nprobes;
-	struct bpf_object *shared;      /* of all probes that attached by their first source */
-	const struct probe *alone; /* that loads an object for itself just now; NULL: all together */
+	struct bpf_object *shared; /* of all probes that attached by their first source */
+	struct bpf_object *beside; /* the rest of its programs; NULL: shared has all */
+	const struct probe
+		*alone; /* that loads an object for itself just now; NULL: all together */
 	const struct probe_class *only; /* a trial of one probe; NULL: by the options */
 	bool hash;   /* task state keyed by pointer (raw_tp), for all objects alike */
 	bool attach; /* iterators that seed living threads are loaded */

@@ -14,6 +14,7 @@
 #include "err.h"
 #include "image.h"
 #include "kernel_btf.h"
+#include "loader.h"
 
 static struct source_attempt *note(struct probe *p, const char *source, const char *what, int error)
 {
@@ -149,7 +150,7 @@ static int choose_maps(struct bpf_object *obj, const struct source_env *env)
 static int attach_one(struct probe *p, const struct source *src, struct bpf_program *prog,
 		      const char *name, bool must)
 {
-	struct bpf_link *link = bpf_program__attach(prog);
+	struct bpf_link *link = image_attach(prog);
 	int err = libbpf_get_error(link);
 
 	if (err) {
@@ -160,16 +161,25 @@ static int attach_one(struct probe *p, const struct source *src, struct bpf_prog
 	return 0;
 }
 
+/* The program of that name where it was loaded; NULL: nowhere. */
+static struct bpf_program *loaded(struct bpf_object *obj, const char *name)
+{
+	struct bpf_program *prog = obj ? bpf_object__find_program_by_name(obj, name) : NULL;
+
+	return prog && bpf_program__autoload(prog) ? prog : NULL;
+}
+
 static int attach_list(struct probe *p, const struct source *src, const char *const *list,
 		       bool must)
 {
 	for (int i = 0; i < SOURCE_PROGS && list[i]; i++) {
-		struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, list[i]);
+		struct bpf_program *prog = loaded(p->obj, list[i]);
 		int err;
 
-		if (!prog)
+		prog = prog ? prog : loaded(p->beside, list[i]);
+		if (!prog && !bpf_object__find_program_by_name(p->obj, list[i]))
 			return err_set(-EINVAL, "program '%s' is not in the object", list[i]);
-		if (!bpf_program__autoload(prog))
+		if (!prog)
 			continue;
 		err = attach_one(p, src, prog, list[i], must);
 		if (err)
@@ -231,39 +241,94 @@ static void choose_source(struct probe *p, const struct source_env *env, struct 
 		choose_programs(p, p->source, env->seed, obj);
 }
 
-int source_attach_together(struct probe *const *probes, size_t n, const struct source_env *env,
-			   struct bpf_object **out)
+/*
+ * Whose programs the second thread loads: the kernel checks those of the target, the ledger and
+ * syscalls (its functions for other probes among them) in about the time of all the others'.
+ */
+static bool is_beside(const struct probe *p)
 {
-	struct bpf_object *obj = image_open(env->hash);
+	static const char *const not [] = { "target", "ledger", "syscalls" };
+
+	for (size_t i = 0; i < sizeof(not ) / sizeof(not [0]); i++)
+		if (!strcmp(p->class->name, not [i]))
+			return false;
+	return true;
+}
+
+static void move_list(struct loader *l, struct bpf_object *obj, const char *const *list)
+{
+	for (int i = 0; i < SOURCE_PROGS && list[i]; i++) {
+		struct bpf_program *prog = loaded(obj, list[i]);
+
+		if (prog)
+			loader_move(l, obj, prog);
+	}
+}
+
+/* Iterators stay: probes look for them in p->obj. */
+static void move_programs(struct loader *l, struct probe *const *probes, size_t n,
+			  struct bpf_object *obj)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!probes[i]->source || !is_beside(probes[i]))
+			continue;
+		move_list(l, obj, probes[i]->source->progs);
+		move_list(l, obj, probes[i]->source->optional);
+	}
+}
+
+static int load_together(struct probe *const *probes, size_t n, const struct source_env *env,
+			 struct bpf_object **obj, struct bpf_object **beside)
+{
+	struct loader *l = NULL;
 	int err;
 
-	if (!obj)
-		return err_set(-errno, "cannot open the BPF object");
+	for (size_t i = 0; i < n && !l; i++)
+		if (is_beside(probes[i]))
+			l = loader_begin(env->hash);
+	*obj = image_open(env->hash);
+	if (!*obj) {
+		err = -errno;
+		loader_drop(l);
+		return err_set(err, "cannot open the BPF object");
+	}
 	for (size_t i = 0; i < n; i++)
-		choose_source(probes[i], env, obj);
-	err = configure(probes, n, env, obj);
-	if (!err)
-		err = bpf_object__load(obj);
+		choose_source(probes[i], env, *obj);
+	err = configure(probes, n, env, *obj);
+	if (err)
+		loader_drop(l);
+	else if (l)
+		move_programs(l, probes, n, *obj);
+	return err ? err : loader_load(l, *obj, beside);
+}
+
+int source_attach_together(struct probe *const *probes, size_t n, const struct source_env *env,
+			   struct bpf_object **obj, struct bpf_object **beside)
+{
+	int err;
+
+	*obj = *beside = NULL;
+	err = load_together(probes, n, env, obj, beside);
 	for (size_t i = 0; i < n && !err; i++) {
 		struct probe *p = probes[i];
 
 		if (!p->source)
 			continue;
-		p->obj = obj;
+		p->obj = *obj;
+		p->beside = *beside;
 		p->obj_shared = true;
 		if (attach_programs(p))
 			source_detach(p);
 	}
-	if (err) {
-		bpf_object__close(obj);
-		for (size_t i = 0; i < n; i++) {
-			probes[i]->source = NULL;
-			probes[i]->nattempts = 0; /* each is tried again alone */
-		}
-		return err;
+	if (!err)
+		return 0;
+	bpf_object__close(*obj);
+	*obj = NULL;
+	for (size_t i = 0; i < n; i++) {
+		probes[i]->source = NULL;
+		probes[i]->nattempts = 0; /* each is tried again alone */
 	}
-	*out = obj;
-	return 0;
+	return err;
 }
 
 /* ---- one alone ---- */
@@ -321,7 +386,7 @@ void source_detach(struct probe *p)
 		bpf_link__destroy(p->links[--p->nlinks]);
 	if (!p->obj_shared)
 		bpf_object__close(p->obj);
-	p->obj = NULL;
+	p->obj = p->beside = NULL;
 	p->obj_shared = false;
 	p->source = NULL;
 }

@@ -31,11 +31,12 @@ struct source_env {
 
 /*
  * Loads one object for all n probes, each by its first source that the kernel may have, and
- * attaches them; then probes[i]->obj is *obj, or NULL when that one did not attach. Not 0:
- * the object could not be loaded, and nothing is attached.
+ * attaches them; then probes[i]->obj is *obj, or NULL when that one did not attach. Programs
+ * that were loaded beside it are in *beside, or that is NULL. Not 0: the object could not be
+ * loaded, and nothing is attached.
  */
 int source_attach_together(struct probe *const *probes, size_t n, const struct source_env *env,
-			   struct bpf_object **obj);
+			   struct bpf_object **obj, struct bpf_object **beside);
 /* Attaches p by the first source that works. 0, or the last errno when none did. */
 int source_attach(struct probe *p, const struct source_env *env);
 /* Detaches and unloads; fine on a probe that never attached. */

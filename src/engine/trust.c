@@ -116,18 +116,18 @@ static const struct loss folds[] = {
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* The objects of a session: the one that is shared, and those of probes that load their own. */
+/* The objects of a session: the two that are shared, and those of probes that load their own. */
 static struct bpf_object *object_at(const struct session *s, size_t i)
 {
 	const struct probe *p;
 
-	if (!i)
-		return s->shared;
-	p = i == 1 ? &s->target : &s->probes[i - 2];
+	if (i < 2)
+		return i ? s->beside : s->shared;
+	p = i == 2 ? &s->target : &s->probes[i - 3];
 	return p->obj_shared ? NULL : p->obj;
 }
 
-#define OBJECTS(s) ((s)->nprobes + 2)
+#define OBJECTS(s) ((s)->nprobes + 3)
 
 static void visit_programs(struct session *s, void (*visit)(struct bpf_prog_info *, void *),
 			   void *ctx)
@@ -221,7 +221,7 @@ static uint64_t map_bytes(struct session *s)
 		struct bpf_object *obj = object_at(s, i);
 		struct bpf_map *map;
 
-		if (!obj)
+		if (!obj || obj == s->beside) /* whose maps are those of s->shared */
 			continue;
 		bpf_object__for_each_map(map, obj) {
 			char path[64], line[128];

@@ -259,6 +259,8 @@ static void read_dwarf(struct code_files *all, struct code_file *f)
 		HASH_ITER(hh, all->list, other, next)
 			if (other->dwarf && other != f && (!oldest || other->used < oldest->used))
 				oldest = other;
+		if (!oldest)
+			return;
 		drop_dwarf(all, oldest);
 	}
 }

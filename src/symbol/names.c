@@ -380,9 +380,12 @@ size_t names_frames(struct names *n, uint64_t frame, uint32_t proc_id,
 		    const struct stack_frame *const **frames)
 {
 	bool raw = frame >> FRAME_KIND_SHIFT == FRAME_RAW;
-	struct place_key key = { .frame = frame, .proc_id = raw ? proc_id : 0 };
+	struct place_key key;
 	struct place *p;
 
+	memset(&key, 0, sizeof(key));
+	key.frame = frame;
+	key.proc_id = raw ? proc_id : 0;
 	HASH_FIND(hh, n->places, &key, sizeof(key), p);
 	if (!p)
 		p = add_place(n, &key);

@@ -181,6 +181,25 @@ static void without_any_unwind_information(void **state)
 	eh_table_free(&t);
 }
 
+/* ld.so has no FDE at its entry; with one there, it is no less the first function. */
+static void the_entry_has_no_caller(void **state)
+{
+	struct victim *v = *state;
+	const struct unwind_row *row = eh_table_find(&v->table, header(v)->e_entry);
+	uint64_t other = 0;
+	struct eh_table t;
+
+	assert_int_equal(row->rule, UNWIND_END);
+	for (size_t i = 2; i < v->table.nrows && !other; i++) /* behind the PLT's: a function */
+		if (v->table.rows[i - 1].rule == UNWIND_NONE)
+			other = v->table.rows[i].pc + v->table.base;
+	assert_int_equal(eh_table_find(&v->table, other)->rule, UNWIND_RSP);
+	header(v)->e_entry = other;
+	assert_int_equal(eh_table_read_image(&t, v->bytes, v->size), 0);
+	assert_int_equal(eh_table_find(&t, other)->rule, UNWIND_END);
+	eh_table_free(&t);
+}
+
 /* The code in two program headers, as node has it in three, makes the same rows. */
 static void several_executable_segments(void **state)
 {
@@ -364,6 +383,7 @@ int main(void)
 		WITH_VICTIM(section_headers_stripped),
 		WITH_VICTIM(without_eh_frame_hdr),
 		WITH_VICTIM(without_any_unwind_information),
+		WITH_VICTIM(the_entry_has_no_caller),
 		WITH_VICTIM(several_executable_segments),
 		WITH_VICTIM(other_machines_are_refused),
 		WITH_VICTIM(sizes_are_bounded),

@@ -25,10 +25,10 @@ static int tear_down(void **state)
 }
 
 /* One of nm's functions that hold the address, or start there without a size. */
-static bool may_be_called(const struct known *known, size_t nknown, const char *name,
+static bool may_be_called(const struct known *known, size_t count, const char *name,
 			  uint64_t address)
 {
-	for (size_t i = 0; i < nknown; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct known *k = &known[i];
 
 		if (strchr("tTwWi", k->type) && !strcmp(k->name, name) && address >= k->address &&
@@ -41,10 +41,10 @@ static bool may_be_called(const struct known *known, size_t nknown, const char *
 static void every_byte_of_every_function(void **state)
 {
 	struct names *n = open_with("known");
-	size_t checked = 0, nknown;
-	struct known *known = read_known(in(fixtures(), "known.nm"), &nknown);
+	size_t checked = 0, count;
+	struct known *known = read_known(in(fixtures(), "known.nm"), &count);
 
-	for (size_t i = 0; i < nknown; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct known *k = &known[i];
 		const char *name;
 
@@ -54,7 +54,7 @@ static void every_byte_of_every_function(void **state)
 			continue;
 		for (uint64_t at = k->address; at < k->address + k->size; at++, checked++) {
 			name = name_at(n, "known", at);
-			if (!may_be_called(known, nknown, name, at))
+			if (!may_be_called(known, count, name, at))
 				fail_msg("%lx in %s is called %s", at, k->name, name);
 		}
 	}
