@@ -192,8 +192,8 @@ static void take_caller(struct alloc *a, struct caller **table, const struct mem
 	if (!v->allocs && !(mapped && mapped->count))
 		return;
 	if (v->place.inode)
-		at = (struct place){ v->address - v->place.start + v->place.offset,
-					v->place.inode, v->place.dev, 0 };
+		at = (struct place){ v->address - v->place.start + v->place.offset, v->place.inode,
+				     v->place.dev, 0 };
 	if (v->stacked) /* the same in every process */
 		place = (struct place){ .at = key->stack };
 	else if (v->place.inode)

@@ -62,8 +62,7 @@ static int stacks_configure(struct probe *p, struct bpf_object *obj)
 	};
 	int err = set_constant(obj, ".rodata.stacks", &cfg, sizeof(cfg));
 
-	bpf_program__set_autoload(bpf_object__find_program_by_name(obj, "stacks_on_cpu"),
-				  cfg.on);
+	bpf_program__set_autoload(bpf_object__find_program_by_name(obj, "stacks_on_cpu"), cfg.on);
 	return err ? err : size_tables(p, obj);
 }
 
