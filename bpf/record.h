@@ -58,6 +58,7 @@ enum event_kind {
 	EVENT_STACKS_FILE,    /* struct stacks_file_event */
 	EVENT_STACKS_PROCESS, /* struct stacks_process_event, walk.h */
 	EVENT_STACKS_COPY,    /* struct stacks_copy */
+	EVENT_STACKS_CODE,    /* struct python_code_event, python_layout.h */
 	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
 };
 
@@ -165,6 +166,9 @@ enum counter {
 	COUNTER_LOST_SAMPLE,       /* stacks_rows full, or busy: a sample not counted */
 	COUNTER_LOST_STACK_BODY,   /* set by user space: samples of stacks that were never told */
 	COUNTER_OTHER_STACK,       /* ditto: samples for whose stacks it had no room */
+	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
+	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
+	COUNTER_LOST_PYTHON_BODY,  /* set by user space: code objects that it had no room for */
 	COUNTER_MAX = 96
 };
 

@@ -12,6 +12,6 @@ extern const struct probe_class locks_probe;
 extern const struct probe_class stacks_probe;
 
 const struct probe_class *const probe_classes[] = {
-	&ledger_probe, &syscalls_probe, &network_probe, &memory_probe,
-	&io_probe,     &cpu_probe,      &locks_probe,   &stacks_probe, NULL,
+	&ledger_probe, &syscalls_probe, &network_probe, &memory_probe, &io_probe,
+	&cpu_probe,    &locks_probe,    &stacks_probe,  NULL,
 };

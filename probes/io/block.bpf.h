@@ -416,10 +416,13 @@ int BPF_PROG(io_bio_queue, struct bio *bio)
 	r.who = slot_owner(t);
 	r.device = io_device_row(disk);
 	r.made_ns = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&io_bios, &key, &r, BPF_NOEXIST))
-		counter_add(COUNTER_LOST_IO_REQUEST);
-	else
+	/* it is told once for a bio: one that is queued again has been completed, unseen */
+	if (!bpf_map_update_elem(&io_bios, &key, &r, BPF_NOEXIST))
 		slot_add(&state->bios, 1);
+	else if (!bpf_map_update_elem(&io_bios, &key, &r, BPF_EXIST))
+		counter_add(COUNTER_UNSEEN_COMPLETION);
+	else
+		counter_add(COUNTER_LOST_IO_REQUEST);
 	return 0;
 }
 

@@ -108,20 +108,17 @@ static __always_inline void locks_count(struct locks_calls *c, enum asked asked,
 		locks_failed(c, asked, ret);
 }
 
-/* The row of a lock, made when it is new; NULL: the table is full. */
-static __noinline struct locks_row *locks_row_of(const struct locks_key *which)
-{
-	struct locks_row *row, zero = {};
-	struct locks_key key;
+static const struct locks_row locks_no_row SEC(".rodata.norow");
 
-	if (!which)
-		return NULL;
-	key = *which;
-	row = bpf_map_lookup_elem(&locks_futexes, &key);
+/* The row of a lock, made when it is new; NULL: the table is full. The key is on the stack. */
+static __noinline struct locks_row *locks_row_of(const struct locks_key *key)
+{
+	struct locks_row *row = bpf_map_lookup_elem(&locks_futexes, key);
+
 	if (row)
 		return row;
-	bpf_map_update_elem(&locks_futexes, &key, &zero, BPF_NOEXIST);
-	row = bpf_map_lookup_elem(&locks_futexes, &key);
+	bpf_map_update_elem(&locks_futexes, key, &locks_no_row, BPF_NOEXIST);
+	row = bpf_map_lookup_elem(&locks_futexes, key);
 	if (!row)
 		counter_add(COUNTER_OTHER_LOCK);
 	return row;
@@ -183,7 +180,7 @@ __noinline int locks_call(const struct call_done *call)
 
 	if (!call)
 		return 0;
-	slot = SLOT_OWNED(locks_slots, &call->who);
+	slot = SLOT_ROW(locks_slots, call->who.slot); /* current's own: it has not been handed on */
 	if (!slot)
 		return 0;
 	if (call->nr == __NR_semop || call->nr == __NR_semtimedop)

@@ -77,17 +77,11 @@ struct {
 static const struct network_peer network_no_peer SEC(".rodata.nopeer");
 static const struct network_sock network_no_sock SEC(".rodata.nopeer");
 
-/*
- * The process that a thread of the target works for. Threads that io_uring makes in the
- * kernel are born without an event; their group leader is the program's.
- */
+/* The target that is current; threads that io_uring makes in the kernel are born as others are. */
 static __always_inline struct target *network_target(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct target *t = target_of(task);
+	struct target *t = target_current();
 
-	if (!t && (task->flags & PF_IO_WORKER))
-		t = target_of(task->group_leader);
 	return t && !(t->flags & TARGET_PREEXEC) ? t : NULL;
 }
 

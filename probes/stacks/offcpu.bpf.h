@@ -19,6 +19,7 @@
 
 #include "../ledger/account.bpf.h"
 #include "irq.bpf.h"
+#include "python.bpf.h"
 #include "rows.bpf.h"
 
 #define CALL_ENTERED (-38L) /* -ENOSYS */
@@ -50,6 +51,12 @@ static __always_inline __u64 stacks_own_user(struct ledger_thread *l, __u32 leve
 	return task->flags & (PF_KTHREAD | PF_IO_WORKER) ? 0 : stacks_user(level, &l->who);
 }
 
+/* The same of its Python frames, after the user's stack. */
+static __always_inline __u64 stacks_own_python(struct ledger_thread *l, __u32 level)
+{
+	return stacks_cfg.python ? stacks_python(level, &l->who) : 0;
+}
+
 /* ---- a sample is told ---- */
 
 static __always_inline void key_fill(struct stacks_key *key, const struct ledger_thread *l,
@@ -72,6 +79,7 @@ __noinline int stacks_emit(struct ledger_thread *l, __u64 user, __u32 level)
 	s = &l->stack;
 	key_fill(key, l, s->state);
 	key->user = user;
+	key->python = user == s->user ? s->python : 0;
 	key->kernel = s->kernel;
 	key->waker = s->waker;
 	key->waker_kernel = s->waker_kernel;
@@ -126,6 +134,7 @@ __noinline int stacks_leave_slow(struct ledger_thread *l, __u32 inside)
 	there = stands_there(s, regs);
 	if (!inside || (due && there)) {
 		s->user = stacks_own_user(l, STACKS_SWITCH);
+		s->python = stacks_own_python(l, STACKS_SWITCH);
 		s->user_from = USER_TAKEN;
 	} else {
 		stands_here(s, regs);
@@ -237,10 +246,14 @@ __noinline int stacks_return(struct ledger_thread *l)
 
 	if (!l)
 		return 0;
-	if (stands_there(&l->stack, regs))
+	l->stack.python = 0;
+	if (stands_there(&l->stack, regs)) {
 		user = stacks_user(STACKS_CALL, &l->who);
-	else
+		l->stack.python = stacks_own_python(l, STACKS_CALL);
+	} else {
 		user = stacks_tell(STACKS_CALL, 0, STACK_NO_USER, 0);
+	}
+	l->stack.user = user;
 	return stacks_emit(l, user, STACKS_CALL);
 }
 

@@ -22,7 +22,7 @@ int stacks_on_cpu(struct stacks_sample *ctx)
 	struct ledger_thread *l = account_of(bpf_get_current_task_btf());
 	struct stacks_work *w = stacks_work_of(STACKS_SAMPLE);
 	struct stacks_key *key = stacks_key_of(STACKS_SAMPLE);
-	__u64 kernel, user;
+	__u64 kernel, user, python;
 
 	if (!l || l->ended || !w || !key)
 		return 0;
@@ -31,8 +31,10 @@ int stacks_on_cpu(struct stacks_sample *ctx)
 		user = stacks_user_at(STACKS_SAMPLE, &l->who, ctx->ip, ctx->sp, ctx->bp, ctx->di);
 	else
 		user = stacks_own_user(l, STACKS_SAMPLE);
+	python = stacks_own_python(l, STACKS_SAMPLE);
 	key_fill(key, l, STATE_ON_CPU);
 	key->user = user;
+	key->python = python;
 	key->kernel = kernel;
 	stacks_count(STACKS_SAMPLE, stacks_cfg.sample_ns, 1);
 	return 0;

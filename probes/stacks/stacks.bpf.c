@@ -8,5 +8,6 @@
  *        two walks.
  * Keeps: stacks_rows, emptied by user space; tells each stack once through `events`.
  */
+#include "map_hooks.bpf.h"
 #include "oncpu.bpf.h"
 #include "waits.bpf.h"

@@ -14,6 +14,7 @@
 #include "err.h"
 #include "../../src/symbol/names.h"
 #include "stack_traces.h"
+#include "python.h"
 #include "stacks_user.h"
 
 /* Where processes have code; the rest stands in the programs of others. */
@@ -59,6 +60,7 @@ static int stacks_configure(struct probe *p, struct bpf_object *obj)
 		.sample_ns = o->frequency ? 1000000000 / o->frequency : 0,
 		.on = options_want_stacks(o),
 		.wakers = o->wakers,
+		.python = !o->no_python,
 	};
 	int err = set_constant(obj, ".rodata.stacks", &cfg, sizeof(cfg));
 
@@ -96,6 +98,8 @@ static int take_file(void *ctx, uint32_t file, int fd, const char *path, int roo
 {
 	struct stacks_data *d = ctx;
 
+	if (d->python)
+		python_file(d->python, file, fd, path);
 	return names_file(d->names, file, fd, path, root_fd);
 }
 
@@ -129,6 +133,10 @@ static int stacks_start(struct probe *p)
 	d->names = names_open(p->session->options->inlined);
 	if (!d->names)
 		return err_set(-ENOMEM, "no memory");
+	d->python = p->session->options->no_python
+			    ? NULL
+			    : python_open(probe_map_fd(p, "stacks_python_files"),
+					  probe_map_fd(p, "stacks_python_known"));
 	d->tables[0] = probe_map_fd(p, "stacks_rows");
 	d->tables[1] = probe_map_fd(p, "stacks_rows_b");
 	d->control = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -151,6 +159,7 @@ static void stacks_free(struct probe *p)
 	cpu_sampler_close(&d->sampler);
 	stacks_files_close(d->files);
 	names_close(d->names);
+	python_close(d->python);
 	stack_book_clear(&d->book);
 	if (d->control)
 		munmap(d->control, (size_t)sysconf(_SC_PAGESIZE));
@@ -178,6 +187,8 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 		if (size >= sizeof(struct stacks_body))
 			stack_book_body(&d->book, (const void *)head, size);
 		return true;
+	case EVENT_STACKS_CODE:
+		return d->python && python_event(d->python, head, size);
 	case EVENT_STACKS_FILE:
 		stacks_files_told(d->files, (const void *)head);
 		return true;

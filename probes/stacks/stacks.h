@@ -48,6 +48,8 @@ struct stacks_cfg {
 	__u64 sample_ns;  /* what a sample on a CPU stands for */
 	__u32 on;         /* the probe is on; else the verifier drops what it asks for */
 	__u32 wakers;     /* --wakers */
+	__u32 python;     /* Python frames too */
+	__u32 pad;
 };
 
 /* What user space tells while it runs: the only element of stacks_control, mapped. */

@@ -5,6 +5,7 @@
 
 #include "../../src/symbol/names.h"
 #include "lookup.h"
+#include "python.h"
 #include "stacks_user.h"
 
 #define OWN_FRAMES 16 /* at most, on a kernel stack of a wait */
@@ -141,6 +142,38 @@ static bool push_stack(struct fill *fill, struct frames *f, uint64_t hash, bool 
 	return true;
 }
 
+/* The user's stack with the Python frames in it. Returns whether both are known. */
+static bool push_python(struct fill *fill, struct frames *f, const struct stacks_key *key)
+{
+	const struct stack_book *book = &fill->data->book;
+	const struct stack_body *user = stack_book_find_body(book, key->user);
+	const struct stack_body *python = stack_book_find_body(book, key->python);
+	const struct named *named = user ? name_stack(fill, user) : NULL;
+	struct python_stack s = { .native_whole = user && user->end == STACK_WHOLE };
+	const struct stack_frame **merged;
+	size_t n;
+
+	if (!python)
+		return push_stack(fill, f, key->user, false) && !key->python;
+	s.native = named ? named->frames : NULL;
+	s.nnative = named ? named->n - !s.native_whole : 0; /* less the mark at its end */
+	s.frames = python->frames;
+	s.nframes = python->n;
+	s.whole = python->end == STACK_WHOLE;
+	merged = calloc(s.nnative + s.nframes + 1, sizeof(struct stack_frame *));
+	if (!merged)
+		abort();
+	n = python_merge(fill->data->python, fill->names, &s, merged, s.nnative + s.nframes);
+	for (size_t i = 0; i < n; i++)
+		push(f, merged[i]);
+	free(merged);
+	if (!s.whole)
+		push_mark(fill, f, end_marks[python->end]);
+	else if (!s.native_whole)
+		push_mark(fill, f, user ? end_marks[user->end] : "[truncated: lost]");
+	return user;
+}
+
 /*
  * On the kernel's stack of a waker, and of a wait where it is read as the thread leaves (source
  * raw_tp), our own hook stands as well.
@@ -189,7 +222,7 @@ static void fill_frames(struct fill *fill, const struct stack_entry *e, struct s
 		known = push_stack(fill, &f, key->kernel, false) && known;
 		if (fill->hash && key->state != STATE_ON_CPU)
 			drop_own(&f, leaf);
-		known = push_stack(fill, &f, key->user, false) && known;
+		known = push_python(fill, &f, key) && known;
 		if (!f.n)
 			push_mark(fill, &f, "[no stack]");
 		if (!known)
@@ -298,6 +331,16 @@ static int by_time(const void *a, const void *b)
 	return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
 }
 
+static void note_python(struct probe *p, const struct python *python)
+{
+	struct python_counts counts;
+
+	python_count(python, &counts);
+	p->session->counters[COUNTER_LOST_PYTHON_BODY] = counts.lost;
+	for (size_t i = 0; i < PYTHON_REASONS && counts.reasons[i]; i++)
+		session_note(p->session, "no Python frames of %s", counts.reasons[i]);
+}
+
 void stacks_fill(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
@@ -319,6 +362,8 @@ void stacks_fill(struct probe *p, struct report *r)
 		s->ends[i] = d->book.ends[i];
 	p->session->counters[COUNTER_LOST_STACK_BODY] = fill.unknown;
 	p->session->counters[COUNTER_OTHER_STACK] = d->book.cut;
+	if (d->python)
+		note_python(p, d->python);
 	HASH_ITER(hh, fill.stacks, named, next) {
 		HASH_DEL(fill.stacks, named);
 		free(named->frames);

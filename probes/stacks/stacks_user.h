@@ -32,6 +32,7 @@ struct stacks_data {
 	bool full; /* half of the table is used: do not wait */
 	struct cpu_sampler sampler;
 	struct names *names;
+	struct python *python; /* NULL: --python off */
 	uint32_t frequency;
 	uint64_t quantum_ns;
 	bool sampling; /* else only the walker is used, by other probes */

@@ -109,12 +109,12 @@ static void remember(struct table_store *s, uint32_t file, const struct eh_table
 	HASH_ADD(hh, s->known, build_id, sizeof(k->build_id), k);
 }
 
-/* Where the rows of a table go: copied up to `upto`, each `shift` further on than there. */
+/* Where the rows of a table go: copied up to `copied`, each `shift` further on than there. */
 struct copying {
 	const struct eh_table *t;
-	uint64_t next;  /* row in the store */
-	uint64_t shift; /* of this block's, store - table */
-	uint32_t upto;  /* row in the table */
+	uint64_t next;   /* row in the store */
+	uint64_t shift;  /* of this block's, store - table */
+	uint32_t copied; /* row in the table */
 	bool begun;
 };
 
@@ -125,22 +125,22 @@ struct copying {
 static bool copy_page(struct table_store *s, struct copying *c, struct unwind_page *page)
 {
 	uint32_t low = page->low, high = page->high;
-	bool fits = c->begun && low >= c->upto - (c->upto > 0) &&
+	bool fits = c->begun && low >= c->copied - (c->copied > 0) &&
 		    (low + c->shift) / STACKS_BLOCK == (high - 1 + c->shift) / STACKS_BLOCK;
 
 	if (!fits) {
 		if (c->next % STACKS_BLOCK + (high - low) > STACKS_BLOCK)
 			c->next = (c->next / STACKS_BLOCK + 1) * STACKS_BLOCK;
 		c->shift = c->next - low;
-		c->upto = low;
+		c->copied = low;
 		c->begun = true;
 	}
 	if (high + c->shift > s->nrows)
 		return false;
-	if (high > c->upto) {
-		memcpy(s->rows_at + c->upto + c->shift, c->t->rows + c->upto,
-		       (high - c->upto) * sizeof(*c->t->rows));
-		c->upto = high;
+	if (high > c->copied) {
+		memcpy(s->rows_at + c->copied + c->shift, c->t->rows + c->copied,
+		       (high - c->copied) * sizeof(*c->t->rows));
+		c->copied = high;
 		c->next = high + c->shift;
 	}
 	page->low = (uint32_t)(low + c->shift);

@@ -18,6 +18,8 @@
 #ifndef DWELL_STACKS_WALK_BPF_H
 #define DWELL_STACKS_WALK_BPF_H
 
+#include <asm/unistd.h>
+
 #include "mappings.bpf.h"
 
 enum stacks_level {
@@ -159,7 +161,9 @@ static __always_inline void row_find(const struct stacks_file *f, __u64 at, stru
 #pragma unroll
 	for (__u32 step = UNWIND_PAGE; step; step >>= 1) {
 		next = found + step;
-		i = (low + next - 1) & (STACKS_BLOCK - 1);
+		i = low + next - 1;
+		barrier_var(i);
+		i &= STACKS_BLOCK - 1;
 		found += step & -(not_below(n, next) & not_below(at, b->rows[i].pc));
 	}
 	if (found)
@@ -266,6 +270,14 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 	return 0;
 }
 
+/* A thread that has not come back from the call that made it: its stack is empty. */
+static __always_inline bool is_newborn(struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	return !regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3);
+}
+
 /* The user stack of the current task from work->r on: into work->body. */
 static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
 {
@@ -287,6 +299,8 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
 		walk_frames(w, maps);
+	if (w->r.end == STACK_UNREAD && w->body.n == 1 && is_newborn(task))
+		w->r.end = STACK_WHOLE;
 	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
 	return 0;

@@ -140,6 +140,14 @@ static int set_quantum(struct options *o, const struct option_row *row, const ch
 	return 0;
 }
 
+static int set_python(struct options *o, const struct option_row *row, const char *value)
+{
+	o->no_python = !strcmp(value, "off");
+	if (!o->no_python && strcmp(value, "on") != 0)
+		return refuse("option '--%s': '%s' is neither on nor off", row->name, value);
+	return 0;
+}
+
 static int set_folded_state(struct options *o, const struct option_row *row, const char *value)
 {
 	static const char *const names[] = {
@@ -368,6 +376,9 @@ const struct option_row option_table[] = {
 	{ 0, "inline", NULL, TARGET, set_of_stacks, AT(inlined), MEASURE,
 	  "stacks also have inlined functions and lines, where there is debug information: it "
 	  "takes longer to name them" },
+	{ 0, "python", "on|off", TARGET, set_python, AT(no_python), MEASURE,
+	  "stacks of CPython 3.11 to 3.13 have its functions, with file and line, in place of the "
+	  "interpreter's (default on)" },
 	{ 0, "wakers", NULL, TARGET, set_of_stacks, AT(wakers), MEASURE,
 	  "beyond the leaf of a wait the stack of who ended it: costs a stack more a sample" },
 	{ 0, "sample-interval", "N", TARGET, set_count, AT(sample_interval), MEASURE,

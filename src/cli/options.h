@@ -59,6 +59,7 @@ struct options {
 	uint64_t stack_quantum_ns; /* --stack-quantum */
 	unsigned frequency;        /* -F */
 	bool inlined, wakers;      /* --inline, --wakers */
+	bool no_python;            /* --python off */
 	bool stacks;               /* --stacks; ask options_want_stacks() */
 	const char *folded, *pprof, *speedscope, *flame; /* FILE of each; NULL: not wanted */
 	enum folded_state folded_state;                  /* --folded-state last|first|none */

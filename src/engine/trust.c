@@ -64,6 +64,10 @@ static const struct loss losses[] = {
 	  "table of stacks full or busy: a sample is missing, the others stand for its time" },
 	{ COUNTER_LOST_STACK_BODY, "stacks_not_told",
 	  "ring full: a sample is counted, but its stack or a part of it is not known" },
+	{ COUNTER_LOST_PYTHON_CODE, "python_frames_unnamed",
+	  "a Python function could not be read, or the ring was full: a frame has no name" },
+	{ COUNTER_LOST_PYTHON_BODY, "python_functions_lost",
+	  "no room for more Python functions: their frames have no name" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
 };
 

@@ -15,6 +15,7 @@
 #define PATHS 10
 #define NAME_LEAST 12 /* columns that one function's name of several has, or a third of all */
 #define NOTE_INDENT 4
+#define START_FRAMES 4 /* at most so many frames start a thread */
 
 struct code_path {
 	const struct stack_row *row;
@@ -49,6 +50,33 @@ static bool is_start(const struct stack_frame *f)
 	return false;
 }
 
+static bool is_unnamed(const struct stack_frame *f)
+{
+	return strstr(f->name, "+0x") != NULL;
+}
+
+/*
+ * How many of n frames are the program's own: without what starts a thread, and frames beside it
+ * that have lost their names, as in a stripped program.
+ */
+static size_t without_start(const struct stack_row *row, size_t n)
+{
+	const struct stack_frame *start = NULL; /* the last that is one */
+	size_t root = n;
+
+	for (size_t i = n; i > 1 && i + START_FRAMES > n; i--) {
+		const struct stack_frame *f = row->frames[i - 1];
+		bool beside = start && root == i && is_unnamed(f) && f->module && start->module &&
+			      !strcmp(f->module, start->module);
+
+		if (is_start(f))
+			start = f;
+		if (start == f || beside)
+			root = i - 1;
+	}
+	return root;
+}
+
 static struct code_path path_of(const struct stack_row *row)
 {
 	struct code_path p = { .row = row, .root = row->nframes, .ns = row->ns };
@@ -58,8 +86,7 @@ static struct code_path path_of(const struct stack_row *row)
 	while (marks && row->frames[marks - 1]->kind == STACK_FRAME_MARK)
 		marks--;
 	p.root = marks;
-	while (p.root > 1 && is_start(row->frames[p.root - 1]))
-		p.root--;
+	p.root = without_start(row, marks);
 	while (p.leaf < p.root && !is_code(row->frames[p.leaf]))
 		p.leaf++;
 	if (p.leaf == p.root) { /* no code of its own: the kernel's, or the mark */

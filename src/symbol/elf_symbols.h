@@ -8,6 +8,7 @@
 #define DWELL_ELF_SYMBOLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum elf_symbol_kind { ELF_VARIABLE, ELF_FUNCTION };
@@ -47,5 +48,12 @@ bool elf_symbols_function(const struct elf_symbols *s, const char *name, struct 
  * PLT or through the GOT. NULL: that is no call (x86-64), or of no name.
  */
 const char *elf_symbols_called(const struct elf_symbols *s, uint64_t return_address);
+
+/* Where the section of that name lies in memory, by the file's own addresses. */
+bool elf_symbols_section(const struct elf_symbols *s, const char *name, uint64_t *address);
+/* What the file has at an address of its own. */
+bool elf_symbols_read(const struct elf_symbols *s, uint64_t address, void *to, size_t size);
+/* The address of its (first) code less its offset in the file. */
+bool elf_symbols_code(const struct elf_symbols *s, uint64_t *difference);
 
 #endif

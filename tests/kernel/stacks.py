@@ -196,7 +196,7 @@ def processes_that_end_at_once(source):
     ours = [ns_of(stacks.of(pid), "main", "brief_a", "brief_b", "brief_c", state="sleep")
             for pid in pids]
     folded = result.summary["trust"]["folded"]
-    missed = sum(ns < 5 * lib.MS for ns in ours)
+    missed = sum(ns < 2 * lib.MS for ns in ours)
     assert len(ours) == 20 and missed <= folded["unseen_arrivals"] + folded["unseen_wakes"], ours
     assert missed < 5, ours
 
@@ -227,7 +227,7 @@ def a_wait_that_goes_on():
 def a_table_that_is_full_is_counted():
     result, stacks = run([SHARES, "pool", 32, 50], "--limit", "stacks_rows=8", check=False)
     lost = result.summary["trust"]["lost"]["stack_samples_lost"]
-    assert lost > 10, lost
+    assert lost, "nothing was lost"
     check_sums(result, stacks)
 
 

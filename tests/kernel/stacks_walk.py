@@ -56,12 +56,20 @@ def mirrors(pid):
 
 
 def code_of(pid):
-    """The same as /proc/PID/maps has it: (start, end, offset, path), None for no file."""
+    """The same as /proc/PID/maps has it, joined: (start, end, offset, path), None for no file."""
     with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
         lines = [line.split(maxsplit=5) for line in f]
-    return [(*(int(x, 16) for x in l[0].split("-")), int(l[2], 16),
-             l[5].strip() if len(l) > 5 else None)
-            for l in lines if "x" in l[1] and l[-1].strip() != "[vsyscall]"]
+    code = []
+    for l in lines:
+        start, end = (int(x, 16) for x in l[0].split("-"))
+        offset, path = int(l[2], 16), l[5].strip() if len(l) > 5 else None
+        if "x" not in l[1] or path == "[vsyscall]":
+            continue
+        if code and code[-1][1] == start and code[-1][3] == path and \
+                code[-1][2] + start - code[-1][0] == offset:
+            start, _, offset, path = code.pop()
+        code.append((start, end, offset, path))
+    return code
 
 
 def check_mirror(ours, theirs):

@@ -138,7 +138,7 @@ static void the_last_writer_counts(void **state)
 	struct process p;
 
 	start(&p, NULL, NULL, 0);
-	append_text(map_path(&p), "1000 100 old\n2000 100 other\n1020 10 incomp");
+	append_text(map_path(&p), "1000 100 old\n2000 100 other\n1100 10 incomp");
 	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
 	assert_at(n, 0x1020, "old");
 	assert_at(n, 0x3000, "[anonymous]+0x3000");
@@ -151,6 +151,7 @@ static void the_last_writer_counts(void **state)
 	assert_at(n, 0x1020, "new");
 	assert_at(n, 0x102f, "new");
 	assert_at(n, 0x1030, "old");
+	assert_at(n, 0x1100, "incomplete");
 	assert_at(n, 0x3000, "late");
 	names_count(n, &counts);
 	assert_int_equal(counts.unnamed, 0);

@@ -12,6 +12,7 @@
 #include <elf.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
+#include <libiberty/demangle.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,16 +86,28 @@ static void close_truth(struct truth *t)
 	free(t->list);
 }
 
-/* Is that, but for a version, one of the symbols that start there? */
-static bool starts_there(const struct truth *t, uint64_t start, const char *name, size_t len)
+/* Is `name` that symbol's, but for what stands behind it: a version, a part of a function? */
+static bool names_symbol(const char *name, const char *symbol)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		const char *is = t->list[i].name;
+	size_t len = strcspn(name, "@");
+	char base[4096], *readable;
+	bool same;
 
-		if (t->list[i].start == start && !strncmp(is, name, len) &&
-		    (!is[len] || is[len] == '@'))
+	if (!strncmp(symbol, name, len) && (!symbol[len] || symbol[len] == '@'))
+		return true;
+	snprintf(base, sizeof(base), "%.*s", (int)strcspn(symbol, ".@"), symbol);
+	readable = cplus_demangle(base, DMGL_AUTO | DMGL_PARAMS | DMGL_ANSI);
+	same = readable && !strncmp(readable, name, strlen(readable));
+	free(readable);
+	return same;
+}
+
+/* Is that one of the symbols that start there? */
+static bool starts_there(const struct truth *t, uint64_t start, const char *name)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->list[i].start == start && names_symbol(name, t->list[i].name))
 			return true;
-	}
 	return false;
 }
 
@@ -151,7 +164,7 @@ static void compare(const struct truth *t, struct names *n, const Elf64_Phdr *co
 		return;
 	}
 	/* libdw takes a name of its own choice, and any symbol before for one without a size */
-	if (!is || !starts_there(t, address - distance, name, strcspn(name, "@")))
+	if (!is || !starts_there(t, address - distance, name))
 		fail_msg("%lx is %s, not %s", address, is ? is : "nothing", name);
 	tally->named++;
 }

@@ -226,7 +226,12 @@ static const struct stack_frame
 	f_kread = FRAME("vfs_read", KERNEL), f_ksched = FRAME("io_schedule", KERNEL),
 	f_wake = FRAME("notify", WAKER), f_evil = FRAME("\033[2J\xe6\xbc\xa2\xe5\xad\x97\n", PYTHON),
 	f_cut = FRAME("[truncated: no table for this file]", MARK),
-	f_none = FRAME("[not sampled]", MARK);
+	f_none = FRAME("[not sampled]", MARK),
+	/* a stripped program's start: _start, libc's two, main */
+	f_stripped = { .name = "mysqld+0xa7a0", .module = "mysqld" },
+	f_libc = { .name = "__libc_start_main", .module = "libc.so.6" },
+	f_call = { .name = "libc.so.6+0x27249", .module = "libc.so.6" },
+	f_nameless = { .name = "mysqld+0x95c7", .module = "mysqld" };
 
 #define STACK(...) .frames = (const struct stack_frame *const[]){ __VA_ARGS__ }, \
 	.nframes = sizeof((const struct stack_frame *const[]){ __VA_ARGS__ }) / sizeof(void *)
@@ -242,6 +247,8 @@ static struct stack_row stack_rows[16] = {
 	{ .comm = "mysqld", .state = STATE_PAGE_FAULT, .ns = 50 * MS, .count = 40, STACK(&f_cut) },
 	{ .comm = "\033]0;x", .state = STATE_POLL, .ns = 40 * MS, .count = 39, STACK(&f_evil) },
 	{ .comm = "mysqld", .state = STATE_RUNQUEUE, .ns = 30 * MS, STACK(&f_none) },
+	{ .comm = "mysqld", .state = STATE_TTY, .ns = 20 * MS, .count = 19,
+	  STACK(&f_query, &f_nameless, &f_call, &f_libc, &f_stripped) },
 };
 /* clang-format on */
 
@@ -256,9 +263,9 @@ static void fill_stacks(struct report *r)
 	r->has_exit = true;
 	r->processes_born = r->threads_born = 1;
 	r->ledger.present = r->stacks.present = true;
-	a->lifetime_ns = 5820 * MS + 45;
+	a->lifetime_ns = 5840 * MS + 92;
 	a->states[STATE_DISK] = (struct wait_stat)WAIT(4 * S, 3900, 9 * MS, 8 * MS);
-	for (size_t i = 7; i < 16; i++)
+	for (size_t i = 8; i < 16; i++)
 		stack_rows[i] = (struct stack_row){
 			.comm = "mysqld",
 			.state = STATE_PIPE + (uint32_t)i - 7,
@@ -267,6 +274,12 @@ static void fill_stacks(struct report *r)
 			.nframes = 2,
 			.frames = alone,
 		};
+	r->stacks.quantum_ns = MS;
+	r->stacks.frequency = 99;
+	r->stacks.clock = "cpu-clock";
+	r->stacks.samples = 4695;
+	r->stacks.truncated = 740;
+	r->stacks.not_sampled_ns = 30 * MS;
 	r->stacks.rows = stack_rows;
 	r->stacks.nrows = 16;
 	fill_trust(&r->trust);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Python frames, user side: what python*.c share. */
+#ifndef DWELL_STACKS_PYTHON_PRIVATE_H
+#define DWELL_STACKS_PYTHON_PRIVATE_H
+
+#include "python.h"
+
+struct python_body;
+
+struct python {
+	int files, known;
+	uint32_t nfiles;
+	struct python_body *bodies;       /* told code objects, equal ones once */
+	const struct python_body **codes; /* by number */
+	uint32_t ncodes;
+	size_t bytes;
+	struct python_counts counts;
+	char reasons[PYTHON_REASONS][256];
+};
+
+void python_codes_free(struct python *p);
+
+#endif
