@@ -28,7 +28,7 @@ struct memory_thread {
 
 TASK_MAP(memory_threads, struct memory_thread);
 
-static const struct memory_thread no_call SEC(".rodata.memory_call");
+static const struct memory_thread no_call SEC(".rodata.memory_none");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -62,8 +62,8 @@ struct {
 	__type(value, struct memory_heap_tree);
 } memory_heap_tree SEC(".maps");
 
-static const struct memory_heap no_heap SEC(".rodata.memory_heap");
-static const struct memory_caller no_caller SEC(".rodata.memory_caller");
+static const struct memory_heap no_heap SEC(".rodata.memory_none");
+static const struct memory_caller no_caller SEC(".rodata.memory_none");
 
 /* ---- processes ---- */
 

@@ -28,7 +28,7 @@
 		"memory_page_alloc", "memory_page_free"
 /* One of these; where there is the first the others would count the same again. */
 #define SWAP_IN "memory_vm_event", "memory_swap_page", "memory_swap_folio"
-#define ALLOC "memory_alloc_exec", "memory_alloc_exit"
+#define ALLOC "memory_alloc_exec", "memory_alloc_exit", "memory_alloc_call"
 #define EXTRA RECLAIM, "memory_victim", SWAP_IN, KMEM, ALLOC
 
 static const struct source memory_sources[] = {

@@ -60,7 +60,7 @@ static int stacks_configure(struct probe *p, struct bpf_object *obj)
 		.sample_ns = o->frequency ? 1000000000 / o->frequency : 0,
 		.on = options_want_stacks(o),
 		.wakers = o->wakers,
-		.python = !o->no_python,
+		.python = !o->no_python && options_want_stacks(o),
 	};
 	int err = set_constant(obj, ".rodata.stacks", &cfg, sizeof(cfg));
 

@@ -74,12 +74,12 @@ static const __u8 call_roles[512] SEC(".rodata.roles") = {
 	[CALL_SLOT(LOCKS_NR_FUTEX_REQUEUE)] = ROLE_LOCKS,
 	[CALL_SLOT(__NR_semop)] = ROLE_LOCKS,
 	[CALL_SLOT(__NR_semtimedop)] = ROLE_LOCKS,
-	[CALL_SLOT(__NR_brk)] = ROLE_MEMORY,
 	[CALL_SLOT(__NR_mmap)] = ROLE_STACKS | ROLE_MEMORY,
 	[CALL_SLOT(__NR_munmap)] = ROLE_STACKS | ROLE_MEMORY,
 	[CALL_SLOT(__NR_mremap)] = ROLE_STACKS | ROLE_MEMORY,
 	[CALL_SLOT(__NR_mprotect)] = ROLE_STACKS,
 	[CALL_SLOT(__NR_pkey_mprotect)] = ROLE_STACKS,
+	[CALL_SLOT(__NR_brk)] = ROLE_MEMORY,
 };
 
 static __always_inline __u32 call_role(__u32 slot)
@@ -101,10 +101,10 @@ static __always_inline int call_tell(const struct call_done *call, __u32 roles)
 		network_call(call);
 	if (roles & ROLE_LOCKS)
 		locks_call(call);
-	if (roles & ROLE_MEMORY)
-		memory_call(call);
 	if (roles & ROLE_STACKS)
 		stacks_call(call);
+	if (roles & ROLE_MEMORY)
+		memory_call(call);
 	return 0;
 }
 

@@ -53,6 +53,8 @@ bool session_wants(const struct session *s, const char *name)
 		return true;
 	if (!strcmp(name, "stacks"))
 		return options_want_stacks(s->options) || s->options->alloc;
+	if (!strcmp(name, "memory") && s->options->alloc)
+		return true;
 	if (list ? probe_listed(list, name) : !class->opt_in)
 		return true;
 	for (size_t i = 0; i < IN_CALLS && !strcmp(name, "syscalls"); i++)
