@@ -53,13 +53,13 @@ enum event_kind {
 	EVENT_LEDGER_FINAL,   /* struct ledger_packed: the last switch away */
 	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
 	EVENT_MEMORY_OOM,     /* struct memory_oom */
-	EVENT_MEMORY_CHANGE,  /* --alloc: struct memory_change */
 	EVENT_STACKS_BODY,    /* struct stacks_body, stacks.h */
 	EVENT_STACKS_FILE,    /* struct stacks_file_event */
 	EVENT_STACKS_PROCESS, /* struct stacks_process_event, walk.h */
 	EVENT_STACKS_COPY,    /* struct stacks_copy */
 	EVENT_STACKS_CODE,    /* struct python_code_event, python_layout.h */
 	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
+	EVENT_MEMORY_CHANGE,  /* --alloc: struct memory_change */
 };
 
 struct event_head {
@@ -150,10 +150,6 @@ enum counter {
 	COUNTER_OTHER_LOCK,        /* a lock without a row: its calls stand in the row `other` */
 	COUNTER_OTHER_SITE,        /* a stack without a row: its waits stand in the row `other` */
 	COUNTER_LOST_PAIR,         /* --lock-order: two locks whose order was not kept */
-	COUNTER_OTHER_HEAP,        /* --alloc: a process without a row: in `other` */
-	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
-	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
-	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
 	COUNTER_NEXT_STACKS_FILE,  /* stacks: files with code that were given a number */
 	COUNTER_LOST_STACKS_FILE,  /* no number left: a file's code has no names */
 	COUNTER_LATE_STACKS_FILE,  /* ring full: a file is told of later */
@@ -169,6 +165,10 @@ enum counter {
 	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
 	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
 	COUNTER_LOST_PYTHON_BODY,  /* set by user space: code objects that it had no room for */
+	COUNTER_OTHER_HEAP,        /* --alloc: a process without a row: in `other` */
+	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
+	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
+	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
 	COUNTER_MAX = 96
 };
 

@@ -164,10 +164,12 @@ static void *assemble(const struct slice *s, size_t *size)
 		.str_off = (uint32_t)s->types.size,
 		.str_len = (uint32_t)s->strings.size,
 	};
-	char *all = s->failed ? NULL : malloc(sizeof(h) + s->types.size + s->strings.size);
+	char *all = NULL;
 
+	if (s->types.data && s->strings.data && !s->failed)
+		all = malloc(sizeof(h) + s->types.size + s->strings.size);
 	if (!all) {
-		errno = ENOMEM;
+		errno = s->count ? ENOMEM : ENOENT; /* ENOENT: the kernel has none of the types */
 		return NULL;
 	}
 	memcpy(all, &h, sizeof(h));
