@@ -24,7 +24,8 @@ int alloc_configure(struct probe *p, struct bpf_object *obj)
 {
 	static const char *const uprobes[] = { "memory_alloc_enter", "memory_alloc_return",
 					       "memory_alloc_free" };
-	static const char *const hooks[] = { "memory_alloc_exec", "memory_alloc_exit" };
+	static const char *const hooks[] = { "memory_alloc_exec", "memory_alloc_exit",
+					     "memory_alloc_call" };
 	bool on = p->session && p->session->options->alloc;
 	int err = 0;
 
@@ -34,7 +35,7 @@ int alloc_configure(struct probe *p, struct bpf_object *obj)
 		bpf_program__set_autoload(prog, true);
 		uprobes_prepare(prog);
 	}
-	for (size_t i = 0; i < 2 && !on; i++)
+	for (size_t i = 0; i < 3 && !on; i++)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, hooks[i]), false);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && !on && !err; i++)
 		err = bpf_map__set_max_entries(bpf_object__find_map_by_name(obj, maps[i]), 1);

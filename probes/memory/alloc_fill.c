@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "alloc_user.h"
+#include "lookup.h"
 #include "err.h"
 
 #define BATCH 1024
@@ -150,7 +151,8 @@ struct place {
 };
 
 struct caller {
-	struct place place;
+	struct place place, site; /* site: of the return address */
+	uint64_t stack;           /* hash; 0: none was taken */
 	uint64_t address, top_bytes;
 	uint32_t top_proc_id;
 	bool other;
@@ -178,7 +180,7 @@ static struct caller *caller_of(struct caller **table, const struct place *place
 static void take_caller(struct alloc *a, struct caller **table, const struct memory_caller_key *key,
 			const struct memory_caller *v, bool cleared)
 {
-	struct place place = { .at = key->stack, .proc_id = key->proc_id };
+	struct place place = { .at = key->stack, .proc_id = key->proc_id }, at = { 0 };
 	const struct alloc_mapped *mapped = key->stack ? NULL : &a->other_site.mapped;
 	struct alloc_site *site = NULL;
 	struct caller *c;
@@ -190,10 +192,16 @@ static void take_caller(struct alloc *a, struct caller **table, const struct mem
 	if (!v->allocs && !(mapped && mapped->count))
 		return;
 	if (v->place.inode)
-		place = (struct place){ v->address - v->place.start + v->place.offset,
-					v->place.inode, v->place.dev, 0 };
+		at = (struct place){ v->address - v->place.start + v->place.offset, v->place.inode,
+				     v->place.dev, 0 };
+	if (v->stacked) /* the same in every process */
+		place = (struct place){ .at = key->stack };
+	else if (v->place.inode)
+		place = at;
 	c = caller_of(table, &place);
-	c->address = key->stack;
+	c->address = v->address;
+	c->stack = v->stacked ? key->stack : 0;
+	c->site = at;
 	c->other = !key->stack;
 	c->lived_ns += v->lived_ns;
 	c->row.processes++;
@@ -268,6 +276,32 @@ static int by_bytes(const void *x, const void *y)
 	return (a->row.allocs < b->row.allocs) - (a->row.allocs > b->row.allocs);
 }
 
+/* "parse (app)"; what has no function's name has its module in it already. */
+static const char *frame_text(struct report *r, const struct stack_frame *frame)
+{
+	if (!frame->module || strchr(frame->name, '+') || frame->kind == STACK_FRAME_MARK)
+		return frame->name;
+	return report_printf(r, "%s (%s)", frame->name, frame->module);
+}
+
+static void name_frames(struct probe *p, struct alloc *a, struct report *r, struct caller *c)
+{
+	struct alloc_caller_row *row = &c->row;
+	size_t n = 0;
+	const struct stack_frame *const *frames =
+		c->stack ? stacks_frames(p->session, r, c->stack, &n) : NULL;
+
+	row->frames = report_alloc(r, (n + 1) * sizeof(*row->frames));
+	/* the allocator's own function is left out */
+	for (size_t i = n > 1 && row->allocs ? 1 : 0; i < n; i++)
+		row->frames[row->nframes++] = frame_text(r, frames[i]);
+	if (!row->nframes)
+		row->frames[row->nframes++] =
+			c->other ? "other"
+				 : alloc_name(p, a->names, r, c->site.inode, c->site.dev,
+					      c->site.at, c->address);
+}
+
 static void finish_row(struct probe *p, struct alloc *a, struct report *r, struct caller *c)
 {
 	const struct process *process = tree_find(&p->session->tree, c->top_proc_id);
@@ -275,10 +309,7 @@ static void finish_row(struct probe *p, struct alloc *a, struct report *r, struc
 
 	if (row->frames)
 		return;
-	row->frames = report_alloc(r, sizeof(*row->frames));
-	row->frames[row->nframes++] = c->other ? "other"
-					       : alloc_name(p, a->names, r, c->place.inode,
-							    c->place.dev, c->place.at, c->address);
+	name_frames(p, a, r, c);
 	row->lived_ns = row->frees ? c->lived_ns / row->frees : 0;
 	if (process) {
 		row->pid = process->pid;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * --alloc: anonymous mappings and the program break, from the calls as they return
- * (probes/syscalls/roles.h), and the end of all memory at exec and exit. They are told one by
+ * --alloc: anonymous mappings and the program break, from the calls as they return (a program
+ * of its own, as that of syscalls has as many maps as the kernel allows, 64), and the end of all
+ * memory at exec and exit. They are told one by
  * one: a mapping may be cut in pieces, which user space keeps. Of two threads that unmap
  * and map the same place at once the order may be told wrongly.
  */
 #ifndef DWELL_MEMORY_CHANGES_BPF_H
 #define DWELL_MEMORY_CHANGES_BPF_H
+
+#include <asm/unistd.h>
 
 #include "alloc.bpf.h"
 
@@ -44,24 +47,39 @@ static __always_inline struct memory_change *change_new(const struct target *t, 
 	return e;
 }
 
-/* Who makes the call, and whether it is the allocator: the caller of malloc or free then. */
+/*
+ * Who makes the call. Inside malloc it is malloc's caller, as the stack was taken before the hook
+ * at its return replaced the return address; free has no such hook.
+ */
 static __always_inline void change_caller(struct memory_change *e, const struct target *t)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	struct memory_thread *thread = thread_of(task, t);
-	struct memory_caller_key key = { .stack = regs->ip, .proc_id = t->proc_id };
+	struct memory_caller_key key = { .proc_id = t->proc_id };
 	struct memory_heap *heap = heap_of(t->proc_id);
+	__u64 address = regs->ip;
+	__u32 stacked = 0;
 
+	if (!thread)
+		return;
 	e->allocator = 1;
-	if (thread && alloc_in_call(thread, regs->sp))
-		key.stack = thread->caller;
-	else if (thread && alloc_in_free(thread, regs->sp))
-		key.stack = thread->free_return;
-	else
-		e->allocator = 0;
+	if (alloc_in_call(thread, regs->sp) && thread->stack) {
+		address = thread->caller;
+		key.stack = thread->stack;
+		stacked = thread->stacked;
+	} else {
+		e->allocator = alloc_in_free(thread, regs->sp);
+		if (memory_cfg.stacks)
+			key.stack = stacks_user(STACKS_UPROBE, t);
+		stacked = !!key.stack;
+		if (!stacked && e->allocator)
+			address = thread->free_return;
+		if (!stacked)
+			key.stack = address;
+	}
 	key.image = e->image = heap ? heap->image : 0;
-	caller_of(&key, key.stack);
+	caller_of(&key, address, stacked);
 	e->stack = key.stack;
 }
 
@@ -115,15 +133,21 @@ static __noinline int code_mapped(__u64 address)
 	return 0;
 }
 
+struct memory_syscall {
+	__u64 nr, arg[4];
+	__s64 ret;
+	__u32 proc_id;
+};
+
 /* What a call has done to the address space. */
 struct change {
 	__u64 start, end, from, from_end;
 	__u32 kind; /* enum memory_change_kind; CHANGE_NONE */
 };
 
-static __always_inline void brk_change(struct change *c, const struct call_done *call)
+static __always_inline void brk_change(struct change *c, const struct memory_syscall *call)
 {
-	struct memory_heap *heap = heap_of(call->who.proc_id);
+	struct memory_heap *heap = heap_of(call->proc_id);
 	__u64 was, now = call->ret;
 
 	if (!heap)
@@ -137,7 +161,7 @@ static __always_inline void brk_change(struct change *c, const struct call_done 
 	c->end = now > was ? now : was;
 }
 
-static __always_inline void mmap_change(struct change *c, const struct call_done *call)
+static __always_inline void mmap_change(struct change *c, const struct memory_syscall *call)
 {
 	__u32 flags = call->arg[3];
 
@@ -149,7 +173,7 @@ static __always_inline void mmap_change(struct change *c, const struct call_done
 	c->end = c->start + page_up(call->arg[1]);
 }
 
-static __always_inline void mremap_change(struct change *c, const struct call_done *call)
+static __always_inline void mremap_change(struct change *c, const struct memory_syscall *call)
 {
 	c->kind = CHANGE_MOVE;
 	c->start = call->ret;
@@ -160,7 +184,7 @@ static __always_inline void mremap_change(struct change *c, const struct call_do
 		c->from_end += page_up(call->arg[1]);
 }
 
-static __always_inline void change_of(struct change *c, const struct call_done *call)
+static __always_inline void change_of(struct change *c, const struct memory_syscall *call)
 {
 	switch (call->nr) {
 	case __NR_mmap:
@@ -179,7 +203,7 @@ static __always_inline void change_of(struct change *c, const struct call_done *
 	}
 }
 
-static __noinline int memory_call(const struct call_done *call)
+static __noinline int syscall_tell(const struct memory_syscall *call)
 {
 	struct change c = { .kind = CHANGE_NONE };
 	struct memory_change *e;
@@ -203,6 +227,27 @@ static __noinline int memory_call(const struct call_done *call)
 	change_caller(e, t);
 	event_submit(e);
 	return 0;
+}
+
+SEC_TP("sys_exit")
+int BPF_PROG(memory_alloc_call, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct memory_syscall call = { .nr = KREAD(regs, orig_ax), .ret = ret };
+	struct target *t;
+
+	if (call.nr != __NR_mmap && call.nr != __NR_munmap && call.nr != __NR_mremap &&
+	    call.nr != __NR_brk)
+		return 0;
+	t = target_of(task);
+	if (!t || (t->flags & TARGET_PREEXEC) || (task->thread_info.status & TS_COMPAT))
+		return 0;
+	call.proc_id = t->proc_id;
+	call.arg[0] = KREAD(regs, di);
+	call.arg[1] = KREAD(regs, si);
+	call.arg[2] = KREAD(regs, dx);
+	call.arg[3] = KREAD(regs, r10);
+	return syscall_tell(&call);
 }
 
 /* ---- the end of an image, and of the process ---- */

@@ -28,7 +28,7 @@
 		"memory_page_alloc", "memory_page_free"
 /* One of these; where there is the first the others would count the same again. */
 #define SWAP_IN "memory_vm_event", "memory_swap_page", "memory_swap_folio"
-#define ALLOC "memory_alloc_exec", "memory_alloc_exit"
+#define ALLOC "memory_alloc_exec", "memory_alloc_exit", "memory_alloc_call"
 #define EXTRA RECLAIM, "memory_victim", SWAP_IN, KMEM, ALLOC
 
 static const struct source memory_sources[] = {
@@ -46,17 +46,23 @@ static bool option_kmem(const struct probe *p)
 	return p->session && p->session->options->kmem;
 }
 
+static bool option_alloc(const struct probe *p)
+{
+	return p->session && p->session->options->alloc;
+}
+
 static void leave_out(struct bpf_object *obj, const char *const *names)
 {
 	for (; *names; names++)
 		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, *names), false);
 }
 
-static int set_constants(struct bpf_object *obj, bool alloc)
+static int set_constants(struct bpf_object *obj, bool alloc, bool stacks)
 {
 	struct memory_cfg cfg = {
 		.cpus = (uint32_t)libbpf_num_possible_cpus(),
 		.alloc = alloc,
+		.stacks = stacks,
 	};
 	long long delta = kernel_btf_preempt_delta();
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.memory");
@@ -88,7 +94,8 @@ static int memory_configure(struct probe *p, struct bpf_object *obj)
 	static const char *const swap_in[] = { SWAP_IN, NULL };
 	struct bpf_map *sites = bpf_object__find_map_by_name(obj, "memory_sites");
 	struct bpf_map *lives = bpf_object__find_map_by_name(obj, "memory_lives");
-	int err = set_constants(obj, p->session && p->session->options->alloc);
+	int err = set_constants(obj, option_alloc(p),
+				option_alloc(p) && session_wants(p->session, "stacks"));
 
 	if (kernel_btf_tracepoint("count_memcg_events"))
 		leave_out(obj, swap_in + 1);

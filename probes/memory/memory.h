@@ -52,8 +52,10 @@ struct memory_tree {
 
 /* `.rodata.memory` */
 struct memory_cfg {
-	__u32 cpus;  /* counters are summed over so many; 0: too many, the global part alone */
-	__u32 alloc; /* --alloc */
+	__u32 cpus;   /* counters are summed over so many; 0: too many, the global part alone */
+	__u32 alloc;  /* --alloc */
+	__u32 stacks; /* with it: stacks can be walked */
+	__u32 pad;
 };
 
 #define MEMORY_CPUS 64 /* more are not summed at each fault */

@@ -4,7 +4,7 @@
 #define DWELL_STACKS_COPY_H
 
 #include "table_store.h"
-#include "walk.h"
+#include "stacks_maps.h"
 
 /* A body with room for the longest stack. */
 struct stacks_copy_body {

@@ -14,7 +14,7 @@
 
 #include "copy.h"
 #include "probe.h"
-#include "walk.h"
+#include "stacks_maps.h"
 
 struct stacks_files;
 

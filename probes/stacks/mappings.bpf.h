@@ -20,7 +20,7 @@
 
 #include "pid.bpf.h"
 #include "target.bpf.h"
-#include "walk.h"
+#include "stacks_maps.h"
 
 #define STACKS_VM_EXEC 4 /* include/linux/mm.h */
 #define STACKS_PROT_EXEC 4

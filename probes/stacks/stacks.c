@@ -58,14 +58,14 @@ static int stacks_configure(struct probe *p, struct bpf_object *obj)
 	struct stacks_cfg cfg = {
 		.quantum_ns = o->stack_quantum_ns,
 		.sample_ns = o->frequency ? 1000000000 / o->frequency : 0,
-		.on = 1,
+		.on = options_want_stacks(o),
 		.wakers = o->wakers,
-		.python = !o->no_python,
+		.python = !o->no_python && options_want_stacks(o),
 		.half = probe_limit(p, "stacks_rows", ROWS) / 2,
 	};
 	int err = set_constant(obj, ".rodata.stacks", &cfg, sizeof(cfg));
 
-	bpf_program__set_autoload(bpf_object__find_program_by_name(obj, "stacks_on_cpu"), true);
+	bpf_program__set_autoload(bpf_object__find_program_by_name(obj, "stacks_on_cpu"), cfg.on);
 	return err ? err : size_tables(p, obj);
 }
 
@@ -147,7 +147,8 @@ static int stacks_start(struct probe *p)
 		return err_set(-errno, "cannot map the control block of stacks");
 	}
 	err = stacks_files_open(&d->files, p, take_file, d);
-	return err ? err : start_sampler(p);
+	d->sampling = options_want_stacks(p->session->options);
+	return err || !d->sampling ? err : start_sampler(p);
 }
 
 static void stacks_free(struct probe *p)
@@ -242,6 +243,8 @@ static void stacks_account(struct probe *p, const struct ledger_final *f)
 	struct stacks_data *d = p->data;
 	struct ended_list *e = &d->ended;
 
+	if (!d->sampling)
+		return;
 	if (!f) {
 		d->nliving = 0;
 	} else if (f->alive) {
@@ -258,7 +261,7 @@ static void stacks_poll(struct probe *p)
 	struct stacks_data *d = p->data;
 
 	stacks_files_work(d->files, take_walked, d);
-	if (stacks_drain(p, false))
+	if (d->sampling && stacks_drain(p, false))
 		session_note(p->session, "%s", err_text());
 }
 
@@ -281,6 +284,8 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 	struct stacks_data *d = p->data;
 	int err = 0;
 
+	if (!d->sampling) /* on for those who take stacks themselves */
+		return 0;
 	r->stacks.present = true;
 	r->stacks.quantum_ns = d->quantum_ns;
 	r->stacks.frequency = d->frequency;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../src/symbol/names.h"
+#include "lookup.h"
 #include "python.h"
 #include "stacks_user.h"
 
@@ -64,6 +65,19 @@ static void push_mark(struct fill *fill, struct frames *f, const char *text)
 	push(f, names_mark(fill->names, STACK_FRAME_MARK, text, NULL, NULL, 0));
 }
 
+static void push_body(struct fill *fill, struct frames *f, const struct stack_body *body)
+{
+	for (uint16_t i = 0; i < body->n; i++) {
+		const struct stack_frame *const *frames;
+		size_t n = names_frames(fill->names, body->frames[i], body->proc_id, &frames);
+
+		for (size_t k = 0; k < n; k++)
+			push(f, frames[k]);
+	}
+	if (body->end != STACK_WHOLE)
+		push_mark(fill, f, end_marks[body->end]);
+}
+
 static const struct named *name_stack(struct fill *fill, const struct stack_body *body)
 {
 	struct frames f = { 0 };
@@ -72,15 +86,7 @@ static const struct named *name_stack(struct fill *fill, const struct stack_body
 	HASH_FIND(hh, fill->stacks, &body->hash, sizeof(body->hash), named);
 	if (named)
 		return named;
-	for (uint16_t i = 0; i < body->n; i++) {
-		const struct stack_frame *const *frames;
-		size_t n = names_frames(fill->names, body->frames[i], body->proc_id, &frames);
-
-		for (size_t k = 0; k < n; k++)
-			push(&f, frames[k]);
-	}
-	if (body->end != STACK_WHOLE)
-		push_mark(fill, &f, end_marks[body->end]);
+	push_body(fill, &f, body);
 	named = calloc(1, sizeof(*named));
 	if (!named)
 		abort();
@@ -89,6 +95,30 @@ static const struct named *name_stack(struct fill *fill, const struct stack_body
 	named->frames = f.list;
 	HASH_ADD(hh, fill->stacks, hash, sizeof(named->hash), named);
 	return named;
+}
+
+const struct stack_frame *const *stacks_frames(const struct session *s, struct report *r,
+					       uint64_t hash, size_t *n)
+{
+	const struct stack_frame **list;
+	const struct stack_body *body;
+	struct frames f = { 0 };
+	struct fill fill = { 0 };
+
+	for (size_t i = 0; i < s->nprobes && !fill.data; i++)
+		if (s->probes[i].class == &stacks_probe)
+			fill.data = s->probes[i].data;
+	body = fill.data ? stack_book_find_body(&fill.data->book, hash) : NULL;
+	if (!body)
+		return NULL;
+	fill.names = fill.data->names;
+	push_body(&fill, &f, body);
+	list = report_alloc(r, (f.n + 1) * sizeof(struct stack_frame *));
+	if (f.n)
+		memcpy(list, f.list, f.n * sizeof(struct stack_frame *));
+	free(f.list);
+	*n = f.n;
+	return list;
 }
 
 /* Returns whether the stack is known. */

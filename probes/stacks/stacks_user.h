@@ -10,6 +10,7 @@
 #include "stack_book.h"
 
 struct text_lines;
+extern const struct probe_class stacks_probe;
 
 /* Threads that have ended and whose rows may not all be here. */
 struct ended_list {
@@ -34,6 +35,7 @@ struct stacks_data {
 	struct python *python; /* NULL: --python off */
 	uint32_t frequency;
 	uint64_t quantum_ns;
+	bool sampling; /* else only the walker is used, by other probes */
 };
 
 /* The account of a living thread, in a report; NULL: it is none. */

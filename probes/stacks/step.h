@@ -7,7 +7,7 @@
 #ifndef DWELL_STACKS_STEP_H
 #define DWELL_STACKS_STEP_H
 
-#include "walk.h"
+#include "stacks_maps.h"
 
 #define STEP_STACK_MAX (1ULL << 26) /* a frame pointer that is farther off is none */
 #define STEP_ARGC_MAX 4096

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Unwind tables where the kernel side reads them: the mmapped arrays stacks_files, stacks_pages
- * and stacks_blocks (walk.h). Tables are put in one behind the other and stay; files of one
+ * and stacks_blocks (stacks_maps.h). Tables are put in one behind the other and stay; files of one
  * build-id share one.
  */
 #ifndef DWELL_STACKS_TABLE_STORE_H
@@ -13,7 +13,7 @@
 
 #include "eh_table.h"
 #include "probe.h"
-#include "walk.h"
+#include "stacks_maps.h"
 
 struct table_known {
 	uint8_t build_id[BUILD_ID_MAX];

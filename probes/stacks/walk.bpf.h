@@ -9,7 +9,8 @@
  * Either walks, tells the stack through `events` if it is new, and returns its hash; 0: none
  * was taken (counted). A level is a place where a walk may interrupt another on its CPU.
  *	work = stacks_work_of(level); fill work->body.frames; hash = stacks_tell(level, t, n, end)
- * does the same for frames that come from elsewhere (kernel stacks).
+ * does the same for frames that come from elsewhere (kernel stacks). At STACKS_UPROBE there is no
+ * hash either while a table on the way is still being made.
  *
  * Cost: some 50 ns a frame. Limits: STACK_FRAMES frames; code without a table is crossed by
  * frame pointers, which may leave out a function that keeps none.
@@ -409,6 +410,8 @@ __noinline __u64 stacks_walk_tell(__u32 level, __u32 proc_id)
 	if (!w)
 		return 0;
 	walk_user(w, proc_id);
+	if (w->late && level == STACKS_UPROBE) /* so many of them that copies would fill the ring */
+		return 0;
 	if (w->late) {
 		hash = stacks_send_copy(level, proc_id);
 		if (hash)

@@ -74,12 +74,11 @@ static const __u8 call_roles[512] SEC(".rodata.fixed") = {
 	[CALL_SLOT(LOCKS_NR_FUTEX_REQUEUE)] = ROLE_LOCKS,
 	[CALL_SLOT(__NR_semop)] = ROLE_LOCKS,
 	[CALL_SLOT(__NR_semtimedop)] = ROLE_LOCKS,
-	[CALL_SLOT(__NR_mmap)] = ROLE_STACKS | ROLE_MEMORY,
-	[CALL_SLOT(__NR_munmap)] = ROLE_STACKS | ROLE_MEMORY,
-	[CALL_SLOT(__NR_mremap)] = ROLE_STACKS | ROLE_MEMORY,
+	[CALL_SLOT(__NR_mmap)] = ROLE_STACKS,
+	[CALL_SLOT(__NR_munmap)] = ROLE_STACKS,
+	[CALL_SLOT(__NR_mremap)] = ROLE_STACKS,
 	[CALL_SLOT(__NR_mprotect)] = ROLE_STACKS,
 	[CALL_SLOT(__NR_pkey_mprotect)] = ROLE_STACKS,
-	[CALL_SLOT(__NR_brk)] = ROLE_MEMORY,
 };
 
 static __always_inline __u32 call_role(__u32 slot)
@@ -89,7 +88,6 @@ static __always_inline __u32 call_role(__u32 slot)
 
 #include "../io/calls.bpf.h"
 #include "../locks/calls.bpf.h"
-#include "../memory/changes.bpf.h"
 #include "../network/calls.bpf.h"
 #include "../stacks/calls.bpf.h"
 
@@ -103,8 +101,6 @@ static __always_inline int call_tell(const struct call_done *call, __u32 roles)
 		locks_call(call);
 	if (roles & ROLE_STACKS)
 		stacks_call(call);
-	if (roles & ROLE_MEMORY)
-		memory_call(call);
 	return 0;
 }
 

@@ -14,7 +14,6 @@ enum call_role {
 	ROLE_NETWORK = 2,
 	ROLE_LOCKS = 4,
 	ROLE_STACKS = 8,
-	ROLE_MEMORY = 16, /* --alloc */
 };
 
 #endif

@@ -54,8 +54,7 @@ static uint32_t roles(const struct session *s)
 	return (session_wants(s, "io") ? ROLE_IO : 0) |
 	       (session_wants(s, "network") ? ROLE_NETWORK : 0) |
 	       (session_wants(s, "locks") ? ROLE_LOCKS : 0) |
-	       (session_wants(s, "stacks") ? ROLE_STACKS : 0) |
-	       (s->options->alloc && session_wants(s, "memory") ? ROLE_MEMORY : 0);
+	       (session_wants(s, "stacks") ? ROLE_STACKS : 0);
 }
 
 static int syscalls_configure(struct probe *p, struct bpf_object *obj)

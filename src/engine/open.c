@@ -29,14 +29,8 @@ static const struct probe_class *class_named(const char *name)
 }
 
 /* Probes that see system calls through the probe syscalls: roles.h. */
-static const char *const in_calls[] = { "io", "network", "locks", "memory", "stacks" };
+static const char *const in_calls[] = { "io", "network", "locks", "stacks" };
 #define IN_CALLS (sizeof(in_calls) / sizeof(in_calls[0]))
-
-/* memory only with --alloc */
-static bool sees_calls(const struct session *s, const char *name)
-{
-	return session_wants(s, name) && (s->options->alloc || strcmp(name, "memory") != 0);
-}
 
 bool session_wants(const struct session *s, const char *name)
 {
@@ -50,13 +44,13 @@ bool session_wants(const struct session *s, const char *name)
 	if (!strcmp(name, "ledger")) /* the others read its results */
 		return true;
 	if (!strcmp(name, "stacks"))
-		return options_want_stacks(s->options);
+		return options_want_stacks(s->options) || s->options->alloc;
 	if (!strcmp(name, "memory") && s->options->alloc)
 		return true;
 	if (list ? probe_listed(list, name) : !class->opt_in)
 		return true;
 	for (size_t i = 0; i < IN_CALLS && !strcmp(name, "syscalls"); i++)
-		if (sees_calls(s, in_calls[i]))
+		if (session_wants(s, in_calls[i]))
 			return true;
 	return false;
 }
@@ -100,7 +94,8 @@ static bool is_used_by(const struct probe *alone, const struct probe_class *owne
 	for (size_t i = 0; i < IN_CALLS && !strcmp(alone->class->name, "syscalls"); i++)
 		if (!strcmp(owner->name, in_calls[i]))
 			return true;
-	return !strcmp(alone->class->name, "ledger") && !strcmp(owner->name, "stacks");
+	return !strcmp(owner->name, "stacks") &&
+	       (!strcmp(alone->class->name, "ledger") || !strcmp(alone->class->name, "memory"));
 }
 
 /* Maps are called PROBE_what; others are everybody's. */
@@ -244,7 +239,7 @@ static void note_deaf(struct session *s)
 		if (!strcmp(s->probes[i].class->name, "syscalls"))
 			calls = &s->probes[i];
 	for (size_t i = 0; i < IN_CALLS && calls && !calls->obj; i++)
-		if (sees_calls(s, in_calls[i]))
+		if (session_wants(s, in_calls[i]))
 			session_note(s, "probe %s lacks what system calls tell: syscalls is absent",
 				     in_calls[i]);
 }

@@ -24,7 +24,11 @@ struct link_create_uprobes {
 
 static bool has_multi(void)
 {
-	return kernel_btf_function("bpf_uprobe_multi_link_attach");
+	static int known = -1; /* the engine lets go of the types once all is attached */
+
+	if (known < 0)
+		known = kernel_btf_function("bpf_uprobe_multi_link_attach") != 0;
+	return known;
 }
 
 void uprobes_prepare(struct bpf_program *prog)

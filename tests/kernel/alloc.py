@@ -41,7 +41,9 @@ def full(function=None, **kw):
 
 
 def by_source(function):
-    for source in SOURCES if not lib.EMULATED or "leaks" in function.__name__ else SOURCES[:1]:
+    both = any(word in function.__name__ for word in ("leaks", "mappings", "attached"))
+    for source in SOURCES if both and (not lib.EMULATED or "leaks" in function.__name__) \
+            else SOURCES[:1]:
         test(lambda s=source: function(s), name=f"{function.__name__}, {source}", timeout=120)
     return function
 
@@ -79,6 +81,8 @@ def leaks_are_told_with_their_maker(source):
     balanced(a)
     check(caller(a["leaks"], "leak_here"), allocations=300, frees=0, live=300, live_bytes=30000)
     check(caller(a["leaks"], "leak_zeroed"), allocations=3, live=3, live_bytes=450)
+    names = [f.split(" ")[0] for f in caller(a["leaks"], "leak_here")["frames"]]
+    assert names[:4] == ["leak_here", "outer_caller", "leak", "main"], names
     assert not [r for r in a["leaks"] if "use_and_free" in r["frames"][0]], a["leaks"]
     check(caller(a["callers"], "use_and_free"), allocations=100, frees=100, live=0,
           live_peak_bytes=64)

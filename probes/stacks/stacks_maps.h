@@ -4,8 +4,8 @@
  * mappings.bpf.h writes the mappings of each process, walk.bpf.h walks a stack over them and
  * the tables; user side: files.c fills the tables.
  */
-#ifndef DWELL_STACKS_WALK_H
-#define DWELL_STACKS_WALK_H
+#ifndef DWELL_STACKS_MAPS_H
+#define DWELL_STACKS_MAPS_H
 
 #include "stacks.h"
 #include "unwind.h"
