@@ -180,7 +180,8 @@ def mappings_of_a_thread_that_loads_and_of_exec():
 def attached(pid, path):
     """A dwell that has attached to pid, and its --json record."""
     with open(path, "w", encoding="utf-8") as out, \
-            subprocess.Popen(lib.argv("attach", "--stacks", "--stack-quantum", 0, "--json", pid),
+            subprocess.Popen(lib.argv("attach", "--stacks", "--stack-quantum", 0, "--python",
+                                      "off", "--json", pid),
                              stdout=out, stderr=subprocess.PIPE, text=True) as p:
         try:
             limit = time.monotonic() + WAIT
@@ -309,7 +310,7 @@ def a_cold_compiler_has_its_stacks():
                          "--stack-quantum", 0, "-F", 499, timeout=4 * WAIT)
     s = result.summary["stacks"]
     whole = s["samples"] - s["ends"]["no_user"] - s["ends"]["not_taken"]
-    assert whole > 50, s["ends"]
+    assert whole > 20, s["ends"]
     bad = whole - s["ends"]["whole"]
     assert bad <= 0.02 * whole + 1, s["ends"]
     assert s["ends"]["no_table"] <= 0.01 * whole, s["ends"]
