@@ -20,7 +20,7 @@ enum stacks_level {
 	STACKS_LEVELS
 };
 
-#define WINDOW_WORDS 64 /* of the target's stack, read at once */
+#define WINDOW_WORDS 128 /* of the target's stack, read at once */
 
 /* A walk under way, and what it found. In a map: the verifier need not follow its values. */
 struct stacks_work {
@@ -62,8 +62,11 @@ struct stacks_known {
 #define KNOWN_EXACT (1ULL << 63)
 #define KNOWN_SHIFT 8
 
+#define KNOWN_STACKS 64
+
 struct stacks_knowns {
 	struct stacks_known list[1 << KNOWN_SHIFT];
+	__u64 told[KNOWN_STACKS]; /* hashes of stacks, of those in stacks_seen */
 };
 
 struct {

@@ -175,16 +175,22 @@ __noinline __u64 stacks_send_copy(__u32 level, __u32 proc_id)
  */
 __noinline __u64 stacks_tell(__u32 level, __u32 n, __u32 end, __u64 seed)
 {
+	struct stacks_knowns *known = bpf_map_lookup_elem(&stacks_known, &level);
 	struct stacks_work *w = stacks_work_of(level);
-	__u64 hash = seed;
+	__u64 hash = seed, *told;
 	__u8 one = 1;
 
-	if (!w || n > STACK_FRAMES)
+	if (!w || !known || n > STACK_FRAMES)
 		return 0;
 	hash = hash_mix(hash_mix(hash, n), end);
 	hash = hash ? hash : 1;
-	if (bpf_map_lookup_elem(&stacks_seen, &hash))
+	told = &known->told[hash & (KNOWN_STACKS - 1)];
+	if (*told == hash)
 		return hash;
+	if (bpf_map_lookup_elem(&stacks_seen, &hash)) {
+		*told = hash;
+		return hash;
+	}
 	w->body.head.kind = EVENT_STACKS_BODY;
 	w->body.head.flags = 0;
 	w->body.hash = hash;
