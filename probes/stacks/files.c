@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "mapped_file.h"
@@ -141,11 +142,52 @@ void stacks_files_work(struct stacks_files *f,
 		ring_buffer__consume(f->probe->session->ring);
 	}
 	for (size_t i = 0; i < f->ncopies; i++) {
-		stacks_copy_walk(&b, &f->store, f->copies[i]);
+		stacks_copy_walk(&b, &f->store, f->copies[i], 0);
 		walked(ctx, &b.body, sizeof(b.body) + b.body.n * sizeof(b.body.frames[0]));
 		free(f->copies[i]);
 	}
 	f->ncopies = 0;
+}
+
+/* ---- a thread that waits ---- */
+
+/* As much as there is from sp on; a page that cannot be read ends it. */
+static uint32_t read_stack(uint8_t *to, uint64_t sp, pid_t tid)
+{
+	enum { PAGES = STACKS_COPY_BYTES / STACKS_COPY_PAGE };
+	struct iovec here = { to, STACKS_COPY_BYTES }, there[PAGES + 1];
+	uint64_t from = sp, end = sp + STACKS_COPY_BYTES;
+	unsigned long n = 0;
+	ssize_t got;
+
+	while (from < end && n <= PAGES) {
+		uint64_t next = (from / STACKS_COPY_PAGE + 1) * STACKS_COPY_PAGE;
+
+		next = next < end ? next : end;
+		there[n++] = (struct iovec){ (void *)(uintptr_t)from, next - from };
+		from = next;
+	}
+	got = process_vm_readv(tid, &here, 1, there, n, 0);
+	return got > 0 ? (uint32_t)got : 0;
+}
+
+bool stacks_files_walk(struct stacks_files *f, struct stacks_copy_body *to,
+		       struct stacks_copy *copy, pid_t tid)
+{
+	static struct stacks_maps maps;
+	uint32_t proc_id = copy->head.who.proc_id;
+
+	to->body = (struct stacks_body){ .head = copy->head, .end = STACK_NO_PROCESS };
+	copy->bytes = read_stack(copy->stack, copy->sp, tid);
+	if (!copy->bytes)
+		return false;
+	if (bpf_map_lookup_elem(probe_map_fd(f->probe, "stacks_maps"), &proc_id, &maps) ||
+	    maps.seq % 2 || maps.n > STACKS_MAPPINGS)
+		return true;
+	copy->n = maps.n;
+	memcpy(copy->list, maps.list, maps.n * sizeof(maps.list[0]));
+	stacks_copy_walk(to, &f->store, copy, tid);
+	return true;
 }
 
 /* ---- the command's files, before it is there ---- */
