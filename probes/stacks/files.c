@@ -39,27 +39,20 @@ struct stacks_files {
 	uint8_t *tries; /* by file */
 	stacks_named *named;
 	void *named_ctx;
-	struct stacks_files_counts counts;
 };
 
 /* ---- one file ---- */
 
 static void make_table(struct stacks_files *f, uint32_t file, int fd)
 {
-	uint64_t begin = session_clock();
 	struct eh_table t = { 0 };
 	int err;
 
 	if (table_store_shared(&f->store, file, fd))
 		return;
 	err = eh_table_read(&t, fd);
-	err = table_store_put(&f->store, file, &t, err);
-	if (err)
-		f->counts.refused++;
-	else
-		f->counts.tables++;
+	table_store_put(&f->store, file, &t, err); /* if not, stacks end there and say so */
 	eh_table_free(&t);
-	f->counts.ns += session_clock() - begin;
 }
 
 static void make_vdso(struct stacks_files *f)
@@ -79,7 +72,6 @@ static void make_vdso(struct stacks_files *f)
 /* It may be told of again, by the next process that maps it. */
 static void file_gone(struct stacks_files *f, uint32_t file)
 {
-	f->counts.gone++;
 	if (++f->tries[file] < TELL_TRIES)
 		__atomic_store_n(&f->store.files[file].told, 0, __ATOMIC_RELEASE);
 }
@@ -92,21 +84,31 @@ static bool is_waiting(const struct stacks_files *f, uint32_t file)
 	return false;
 }
 
+/* The table of the first file that waits. */
+static void make_first(struct stacks_files *f)
+{
+	struct waiting_file w = f->waiting[0];
+
+	memmove(f->waiting, f->waiting + 1, --f->nwaiting * sizeof(w));
+	make_table(f, w.file, w.fd);
+	close(w.fd);
+}
+
 void stacks_files_told(struct stacks_files *f, const struct stacks_file_event *event)
 {
-	struct waiting_file *w = &f->waiting[f->nwaiting];
 	struct mapped_file m;
 
 	if (event->file >= f->store.nfiles || table_store_is_ready(&f->store, event->file) ||
 	    is_waiting(f, event->file))
 		return;
-	if (f->nwaiting == FILES_WAITING || mapped_file_open(&m, event)) {
+	if (mapped_file_open(&m, event)) {
 		file_gone(f, event->file);
 		return;
 	}
+	if (f->nwaiting == FILES_WAITING)
+		make_first(f);
 	f->named(f->named_ctx, event->file, m.fd, m.path, m.root_fd);
-	*w = (struct waiting_file){ event->file, m.fd };
-	f->nwaiting++;
+	f->waiting[f->nwaiting++] = (struct waiting_file){ event->file, m.fd };
 	m.fd = -1;
 	mapped_file_close(&m);
 }
@@ -134,11 +136,7 @@ void stacks_files_work(struct stacks_files *f,
 	struct stacks_copy_body b;
 
 	while (f->nwaiting) { /* the list grows as the ring is emptied */
-		struct waiting_file w = f->waiting[0];
-
-		make_table(f, w.file, w.fd);
-		close(w.fd);
-		memmove(f->waiting, f->waiting + 1, --f->nwaiting * sizeof(w));
+		make_first(f);
 		ring_buffer__consume(f->probe->session->ring);
 	}
 	for (size_t i = 0; i < f->ncopies; i++) {
@@ -309,10 +307,4 @@ void stacks_files_close(struct stacks_files *f)
 	table_store_close(&f->store);
 	free(f->tries);
 	free(f);
-}
-
-void stacks_files_count(const struct stacks_files *f, struct stacks_files_counts *counts)
-{
-	*counts = f->counts;
-	counts->rows = f->store.rows;
 }

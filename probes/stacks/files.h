@@ -51,11 +51,4 @@ void stacks_files_work(struct stacks_files *f,
 bool stacks_files_walk(struct stacks_files *f, struct stacks_copy_body *to,
 		       struct stacks_copy *copy, pid_t tid);
 
-struct stacks_files_counts {
-	uint64_t tables, rows;  /* made; of all files together */
-	uint64_t gone, refused; /* could not be opened in time; found no room */
-	uint64_t ns;            /* that it took to make them */
-};
-void stacks_files_count(const struct stacks_files *f, struct stacks_files_counts *counts);
-
 #endif

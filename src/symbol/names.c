@@ -227,6 +227,7 @@ static void name_in_file(struct names *n, uint64_t frame, struct naming *to)
 	to->frame.address = offset;
 	if (!file) {
 		to->frame.name = plus(n, "[unknown file]", offset);
+		n->counts.untold++;
 		return;
 	}
 	if (code_file_address(file->code, offset, &to->frame.address)) {
