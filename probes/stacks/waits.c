@@ -45,8 +45,10 @@ static uint64_t keep_kernel(struct stacks_data *d, const struct stacks_wait *w)
 {
 	struct stacks_copy_body b = { .body = { .n = (uint16_t)w->n } };
 
+	if (!w->n)
+		return 0;
 	memcpy(b.body.frames, w->frames, w->n * sizeof(w->frames[0]));
-	return w->n ? keep_body(d, &b) : 0;
+	return keep_body(d, &b);
 }
 
 static uint64_t keep_not_taken(struct stacks_data *d)
