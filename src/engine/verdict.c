@@ -249,6 +249,7 @@ static void tell_cpu(struct judge *j, const struct group *g)
 		put_share(j->out, j->tree->system_ns, split);
 		fputs(" kernel)", j->out);
 	}
+	verdict_code(j->out, j->r, STATE_ON_CPU);
 }
 
 static void tell_queue(struct judge *j, const struct group *g)
@@ -326,6 +327,9 @@ static void tell_cause(struct judge *j, const struct group *g)
 	}
 	if (g->state != STATE_DISK || !verdict_syncs(j->out, j->r, g->ns))
 		tell_object(j, g);
+	/* the stacks do not tell parked threads and handoffs apart */
+	if (g->ns / 9 >= j->tree->states[g->state].ns / 10)
+		verdict_code(j->out, j->r, g->state);
 	if (g->state == STATE_SOCKET)
 		verdict_network(j->out, j->r);
 	if (g->state == STATE_FUTEX)
@@ -386,7 +390,9 @@ static void tell_idle(struct judge *j)
 	if (g->state == STATE_FUTEX)
 		fprintf(j->out, " in %llu thread%s", (unsigned long long)g->count,
 			g->count == 1 ? "" : "s");
-	fputs(").", j->out);
+	fputs(")", j->out);
+	verdict_code(j->out, j->r, g->state);
+	fputc('.', j->out);
 }
 
 static bool is_large(const struct judge *j, const struct group *g)

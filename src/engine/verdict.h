@@ -26,7 +26,8 @@
  *   4. queue, if it has a tenth of B.
  * Before them, and beyond the three: a deadlock (probe locks). Behind them: a CPU quota that
  * held it back (probe cpu). For disk the syncs, for socket the retransmissions stand with the
- * cause, from the probes io and network.
+ * cause, from the probes io and network; with on_cpu, a cause and idle the code where at least
+ * half of it was (probe stacks).
  */
 #ifndef DWELL_VERDICT_H
 #define DWELL_VERDICT_H

@@ -5,7 +5,43 @@
  */
 #include "verdict_probes.h"
 
+#include <string.h>
+
 #include "format.h"
+
+/* ---- the code behind a state ---- */
+
+#define CODE_WORDS 3   /* the last functions of the path */
+#define CODE_SAMPLES 5 /* on a CPU fewer say nothing */
+#define CODE_COLUMNS 48
+
+static bool says_nothing(const char *word)
+{
+	return *word == '[' || !strcmp(word, "main") || !strcmp(word, "<module>");
+}
+
+void verdict_code(FILE *out, const struct report *r, enum ledger_state state)
+{
+	const struct code_path *hot = &r->stacks.hot[state];
+	char text[1024], share[FORMAT_LEN];
+	size_t n = hot->n, from;
+
+	while (n && hot->words[n - 1][0] == '[') /* code without names: who called it */
+		n--;
+	if (!n || (n == 1 && says_nothing(hot->words[0])) ||
+	    (state == STATE_ON_CPU && hot->count < CODE_SAMPLES))
+		return;
+	from = n > CODE_WORDS ? n - CODE_WORDS : 0;
+	fprintf(out, "; %s of it in ",
+		format_share(share, hot->ns, r->ledger.tree.states[state].ns));
+	for (size_t i = from; i < n; i++) {
+		format_clean(text, sizeof(text), hot->words[i], false);
+		format_cut(text, sizeof(text), CODE_COLUMNS, CUT_MIDDLE, false);
+		fprintf(out, "%s%s", i > from ? " > " : "", text);
+	}
+	if (r->processes_born > 1)
+		fprintf(out, " (%s)", format_clean(text, sizeof(text), hot->comm, false));
+}
 
 /* ---- disk: the syncs, where they are most of it ---- */
 

@@ -53,6 +53,41 @@ static void nothing_measured(void **state)
 	says(r, NULL);
 }
 
+static void code(void **state)
+{
+	static const char *const words[] = { "main", "serve", "parse", "hash", "[libz.so]" };
+	struct report *r = start(10 * S, 10 * S, 1);
+
+	wait(r, STATE_ON_CPU, 8 * S, 100);
+	wait(r, STATE_SLEEP, S, 1);
+	r->stacks.hot[STATE_ON_CPU] = (struct code_path){ .comm = "server",
+							  .state = STATE_ON_CPU,
+							  .ns = 6 * S,
+							  .count = 5,
+							  .words = words,
+							  .n = 5 };
+	says(r, "CPU-bound: 100 % of 8.00 s of busy time was on a CPU; 75.0 % of it in "
+		"serve > parse > hash.");
+	r = start(10 * S, 10 * S, 1);
+	wait(r, STATE_ON_CPU, 8 * S, 100);
+	r->stacks.hot[STATE_ON_CPU] =
+		(struct code_path){ .ns = 6 * S, .count = 4, .words = words, .n = 4 };
+	says(r, "CPU-bound: 100 % of 8.00 s of busy time was on a CPU."); /* too few samples */
+	r = start(10 * S, 20 * S, 2);
+	r->processes_born = 2;
+	wait(r, STATE_SLEEP, 19 * S, 1);
+	wait(r, STATE_DISK, S, 3);
+	r->stacks.hot[STATE_SLEEP] = (struct code_path){
+		.comm = "server", .ns = 19 * S, .count = 1, .words = words, .n = 2
+	};
+	r->stacks.hot[STATE_DISK] =
+		(struct code_path){ .comm = "x", .ns = S, .words = words, .n = 1 };
+	says(r,
+	     "Mostly idle: busy for at most 10.0 % of 10.0 s; most of all it was sleeping (19.0 s of "
+	     "thread time); 100 % of it in main > serve (server). Waiting for the disk: 100 % of 1.00 s "
+	     "of busy thread time, 3 waits of 333 ms on average.");
+}
+
 static void cpu(void **state)
 {
 	struct report *r = start(10 * S, 10 * S, 1);
@@ -337,6 +372,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_measured),
 		cmocka_unit_test(cpu),
+		cmocka_unit_test(code),
 		cmocka_unit_test(queue),
 		cmocka_unit_test(queue_behind_others),
 		cmocka_unit_test(disk_with_its_file),
