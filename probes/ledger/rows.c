@@ -180,8 +180,12 @@ static void ident_add(struct ident **table, const struct ledger_final *f)
 
 	HASH_FIND(hh, *table, &who->thread_id, sizeof(who->thread_id), i);
 	if (!i) {
-		if (HASH_COUNT(*table) >= IDENTS_KEPT)
-			return;
+		if (HASH_COUNT(*table) >= IDENTS_KEPT) { /* the head is the oldest */
+			struct ident *oldest = *table;
+
+			HASH_DEL(*table, oldest);
+			free(oldest);
+		}
 		i = calloc(1, sizeof(*i));
 		if (!i)
 			abort();

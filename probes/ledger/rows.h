@@ -10,11 +10,11 @@
 #include "probe.h"
 #include "tree.h"
 
-#define ROWS_KEPT 8192      /* entries of dead threads in each table */
-#define ROWS_GATHERED 32768 /* and of all while a report is made */
-#define LOCKS_SHOWN 4096    /* locks, and threads that wait for one, of a report */
-#define ROWS_SHOWN 50       /* rows of a report; the rest is summed in one named other */
-#define IDENTS_KEPT 16384   /* sleepers known by name */
+#define ROWS_KEPT 2048     /* entries of dead threads in each table */
+#define ROWS_GATHERED 8192 /* and of all while a report is made */
+#define LOCKS_SHOWN 4096   /* locks, and threads that wait for one, of a report */
+#define ROWS_SHOWN 50      /* rows of a report; the rest is summed in one named other */
+#define IDENTS_KEPT 4096   /* sleepers known by name, the latest */
 
 struct rows;
 struct gather; /* the rows of a report while it is made */
