@@ -159,6 +159,13 @@ static bool ledger_event(struct probe *p, const struct event_head *head, size_t 
 	return true;
 }
 
+static void ledger_poll(struct probe *p)
+{
+	struct ledger_book *b = p->data;
+
+	rows_poll(b->rows, p);
+}
+
 /* Histogram blocks of threads whose end the ring refused: into the tree's. */
 static void take_spilled_hists(struct probe *p, struct ledger_book *b)
 {
@@ -259,6 +266,7 @@ const struct probe_class ledger_probe = {
 	.configure = ledger_configure,
 	.start = ledger_start,
 	.event = ledger_event,
+	.poll = ledger_poll,
 	.snapshot = ledger_snapshot,
 	.free = ledger_free,
 };

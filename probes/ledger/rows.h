@@ -23,6 +23,11 @@ struct rows *rows_new(void);
 void rows_free(struct rows *rows);
 /* Takes over the entries that a thread kept to itself, when it has ended. */
 void rows_add_thread(struct rows *rows, const struct ledger_final *f);
+/*
+ * At each poll: entries of the kernel's tables whose process or thread has ended are taken over, so
+ * that there is room for those that live.
+ */
+void rows_poll(struct rows *rows, struct probe *p);
 /* A report: begin, add each living thread, fill r->ledger.objects and .wakers and end. */
 struct gather *rows_begin(const struct rows *rows);
 void rows_add_live(struct rows *rows, struct gather *g, const struct ledger_final *f);
