@@ -174,6 +174,14 @@ static void memory_free(struct probe *p)
 	p->data = NULL;
 }
 
+static void memory_poll(struct probe *p)
+{
+	struct memory_data *d = p->data;
+
+	if (d->alloc)
+		alloc_poll(p, d->alloc);
+}
+
 static bool memory_event(struct probe *p, const struct event_head *head, size_t size)
 {
 	struct memory_data *d = p->data;
@@ -417,6 +425,7 @@ const struct probe_class memory_probe = {
 	.start = memory_start,
 	.arm = memory_arm,
 	.event = memory_event,
+	.poll = memory_poll,
 	.snapshot = memory_snapshot,
 	.text = memory_text,
 	.free = memory_free,

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "detach.h"
 #include "err.h"
 
 static int open_event(bool cycles, int cpu, uint32_t frequency)
@@ -108,7 +109,7 @@ int cpu_sampler_open(struct cpu_sampler *s, struct bpf_program *prog, uint32_t f
 void cpu_sampler_close(struct cpu_sampler *s)
 {
 	for (size_t i = 0; i < s->nlinks; i++)
-		bpf_link__destroy(s->links[i]);
+		detach_link(s->links[i]);
 	free(s->links);
 	s->links = NULL;
 	s->nlinks = 0;

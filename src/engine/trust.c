@@ -121,6 +121,9 @@ static const struct loss folds[] = {
 	  "--alloc: table memory_heaps full: calls of a process stand in the tree only" },
 	{ COUNTER_OTHER_CALLER, "callers_in_other",
 	  "--alloc: table memory_callers full: allocations stand in the row other" },
+	{ COUNTER_FOLDED_ROW, "rows_of_the_dead",
+	  "rows of ended processes in tables of peers, errors, locks, objects and callers that were "
+	  "added to others, for room" },
 	{ COUNTER_STALE, "stale_entries",
 	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
 	  "and not used" },
