@@ -31,6 +31,7 @@ static int read_copy(void *to, size_t size, uint64_t from)
 }
 
 #define STEP_READ(to, size, from) read_copy(to, size, from)
+#define STEP_WORD(r, to, from) read_copy(to, sizeof(*(to)), from)
 #include "step.h"
 
 static const struct stacks_mapping *mapping_at(const struct stacks_copy *copy, uint64_t pc)
@@ -101,7 +102,7 @@ void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tab
 		if (body->n == STACK_FRAMES)
 			done = step_end(&r, STACK_DEEP);
 		else
-			done = place(body, &r, tables, &row) || step_up(&r, row);
+			done = place(body, &r, tables, &row) || step_up(&r, &row);
 	}
 	body->end = (uint16_t)r.end;
 }
