@@ -36,6 +36,7 @@ int BPF_PROG(stacks_newtask, struct task_struct *task, __u64 clone_flags)
 	}
 	maps->mm = mm_of(task);
 	maps->lock = 0;
+	maps->jit = 0;
 	return 0;
 }
 
@@ -68,7 +69,7 @@ int BPF_PROG(stacks_exec)
 		return 0;
 	maps->lock = 0; /* nobody else is left */
 	stacks_edit(maps, &all, 0, 0);
-	maps->asked = 0;
+	maps->asked = maps->jit = 0;
 	maps->mm = mm_of(task);
 	maps_program(maps, task);
 	return 0;
