@@ -18,6 +18,8 @@ struct stacks_mapping {
 	__u64 start, end, place;
 };
 
+#define STACKS_MM_OLD 1 /* of a program that is not there any more; no task has this one */
+
 /* Value of the map stacks_maps, by proc_id. Sorted, apart. */
 struct stacks_maps {
 	__u64 mm;   /* whose they are: in an exec a task has left them before we know */

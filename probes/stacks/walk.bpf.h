@@ -22,6 +22,8 @@
 
 #include "mappings.bpf.h"
 
+#define CLONE_ARGS_STACK 40 /* struct clone_args: stack, stack_size */
+
 enum stacks_level {
 	STACKS_CALL,   /* process context: return of a system call, fork, exec */
 	STACKS_SWITCH, /* sched_switch, sched_waking */
@@ -274,12 +276,15 @@ static __noinline int jit_tell(struct stacks_maps *maps, const struct stacks_wor
 	return 0;
 }
 
-static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps *maps)
+static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps *maps,
+				       bool newborn)
 {
 	struct stacks_walk c = { w, maps };
 	__u32 seq = *(volatile __u32 *)&maps->seq;
 
-	bpf_loop(STACK_FRAMES + 1, walk_step, &c, 0);
+	bpf_loop(newborn ? 1 : STACK_FRAMES + 1, walk_step, &c, 0);
+	if (newborn)
+		w->r.end = STACK_WHOLE;
 	if ((seq & 1) || seq != *(volatile __u32 *)&maps->seq) { /* changed under the walk */
 		w->body.n = 0;
 		w->r.end = STACK_NO_PROCESS;
@@ -287,12 +292,22 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 	return 0;
 }
 
-/* A thread that has not come back from the call that made it: its stack is empty. */
-static __always_inline bool is_newborn(struct task_struct *task)
+/*
+ * A thread that has not come back from the call that made it, on a stack of its own: there is
+ * nothing on it yet, or what was there before (posix_spawn).
+ */
+static __noinline int is_newborn(struct task_struct *task)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u64 stack[2]; /* of struct clone_args: lowest address and size */
 
-	return !regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3);
+	if (regs->ax)
+		return 0;
+	if (regs->orig_ax == __NR_clone)
+		return regs->si && regs->si == regs->sp;
+	return regs->orig_ax == __NR_clone3 &&
+	       !bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) &&
+	       stack[0] + stack[1] == regs->sp;
 }
 
 /* The user stack of the current task from work->r on: into work->body. */
@@ -315,9 +330,7 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
 		return 0;
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
-		walk_frames(w, maps);
-	if (w->r.end == STACK_UNREAD && w->body.n == 1 && is_newborn(task))
-		w->r.end = STACK_WHOLE;
+		walk_frames(w, maps, is_newborn(task));
 	if (w->raw) {
 		w->hash = hash_mix(w->hash, proc_id);
 		jit_tell(maps, w);
