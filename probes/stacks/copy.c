@@ -79,10 +79,13 @@ void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tab
 {
 	struct stacks_regs r = { .pc = copy->pc, .sp = copy->sp, .bp = copy->bp, .di = copy->di };
 	struct stacks_body *body = &to->body;
+	uint32_t follow = STEP_PASS;
 	int done = 0;
 
 	stack_now = copy;
-	r.exact = 1;
+	r.known = (uint8_t)copy->known;
+	memcpy(r.gp, copy->gp, sizeof(r.gp));
+	step_begin(&r, follow);
 	*body = (struct stacks_body){ .head = copy->head, .hash = copy->hash };
 	body->head.kind = EVENT_STACKS_BODY;
 	while (!done) {
@@ -92,6 +95,15 @@ void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tab
 			done = step_end(&r, STACK_DEEP);
 		else
 			done = place(body, &r, tables, &row) || step_up(&r, row);
+		if (done && r.end == STEP_AGAIN) {
+			r.pc = copy->pc;
+			r.sp = copy->sp;
+			r.bp = copy->bp;
+			r.di = copy->di;
+			step_begin(&r, STEP_FOLLOW);
+			body->n = 0;
+			done = 0;
+		}
 	}
 	body->end = (uint16_t)r.end;
 }

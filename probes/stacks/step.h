@@ -12,6 +12,14 @@
 #define STEP_STACK_MAX (1ULL << 26) /* a frame pointer that is farther off is none */
 #define STEP_ARGC_MAX 4096
 
+#define STEP_RBX 3 /* DWARF's number */
+
+/* r->known: which of the leaf's registers in r->gp */
+enum { STEP_KNOWN_NONE, STEP_KNOWN_RBX, STEP_KNOWN_ALL };
+/* r->follow: whether r->bx is the frame's */
+enum { STEP_PASS, STEP_FOLLOW, STEP_LOST };
+#define STEP_AGAIN STACK_ENDS /* as the walk's end: once more, with STEP_FOLLOW */
+
 /* struct rt_sigframe begins with the ucontext; of its mcontext rdi, .., rbp, .., rsp, rip */
 #define SIGFRAME_RDI 104
 enum { SIG_RDI, SIG_RSI, SIG_RBP, SIG_RBX, SIG_RDX, SIG_RAX, SIG_RCX, SIG_RSP, SIG_RIP, SIG_REGS };
@@ -29,6 +37,7 @@ static __always_inline int step_to(struct stacks_regs *r, __u64 pc, __u64 sp, __
 	r->bp = bp;
 	r->exact = 0;
 	r->guess = 0;
+	r->leaf = 0;
 	return 0;
 }
 
@@ -42,6 +51,9 @@ static __noinline int step_signal(struct stacks_regs *r)
 	r->di = saved[SIG_RDI];
 	step_to(r, saved[SIG_RIP], saved[SIG_RSP], saved[SIG_RBP]);
 	r->exact = 1;
+	r->bx = saved[SIG_RBX];
+	if (r->follow)
+		r->follow = STEP_FOLLOW;
 	return 0;
 }
 
@@ -54,6 +66,7 @@ static __noinline int step_guess(struct stacks_regs *r)
 {
 	__u64 pair[2], code = 0, sp;
 
+	r->follow = r->follow ? STEP_LOST : STEP_PASS;
 	if (!r->exact && !STEP_READ(&code, sizeof(code), r->pc) &&
 	    (code & 0xff80ffffffULL) == 0xc300c48348ULL) {
 		sp = r->sp + (code >> 24 & 0x7f);
@@ -76,6 +89,15 @@ static __noinline int step_guess(struct stacks_regs *r)
 	return 0;
 }
 
+/* The caller's rbx, which is worth its reads only where a frame asks for it. */
+static __noinline int step_rbx(struct stacks_regs *r, __u64 cfa)
+{
+	if (r->rbx_at == UNWIND_RBX_ELSEWHERE ||
+	    (r->rbx_at && STEP_READ(&r->bx, 8, cfa - 8 * (r->rbx_at + 1ULL))))
+		r->follow = STEP_LOST;
+	return 0;
+}
+
 /* The caller's frame ends at cfa: its return address and rbp. */
 static __noinline int step_cfa(struct stacks_regs *r, __u64 cfa, __s64 rbp_at, __u32 entry)
 {
@@ -83,6 +105,8 @@ static __noinline int step_cfa(struct stacks_regs *r, __u64 cfa, __s64 rbp_at, _
 
 	if (cfa < r->sp || (cfa & 7))
 		return step_end(r, STACK_NO_PROGRESS);
+	if (r->follow == STEP_FOLLOW)
+		step_rbx(r, cfa);
 	if (rbp_at == -16) {
 		if (STEP_READ(pair, sizeof(pair), cfa - 16))
 			return step_end(r, STACK_UNREAD);
@@ -116,11 +140,40 @@ static __noinline int step_rsp_deref(struct stacks_regs *r, __s64 cfa_at, __s64 
 	return step_cfa(r, cfa + 8, rbp_at, 0);
 }
 
+/*
+ * CFA from another register. The leaf's are known; of callers' only rbx, and that only if it was
+ * followed from the leaf on: the walk begins anew.
+ */
+static __noinline int step_register(struct stacks_regs *r, __u32 number, __s64 cfa_at, __s64 rbp_at)
+{
+	__u64 from = r->gp[number & (UNWIND_REGISTERS - 1)];
+
+	if (!r->leaf) {
+		if (number != STEP_RBX || r->follow == STEP_LOST)
+			return step_end(r, STACK_NO_RULE);
+		if (r->follow != STEP_FOLLOW)
+			return step_end(r, STEP_AGAIN);
+		from = r->bx;
+	}
+	return step_cfa(r, from + cfa_at, rbp_at, 0);
+}
+
+/* At the beginning: registers as they were given. */
+static __always_inline void step_begin(struct stacks_regs *r, __u32 follow)
+{
+	r->exact = 1;
+	r->guess = 0;
+	r->leaf = r->known == STEP_KNOWN_ALL;
+	r->bx = r->gp[STEP_RBX];
+	r->follow = r->known ? follow : STEP_LOST;
+}
+
 /* 0: r is the caller's; 1: the walk ends, r->end says why. */
 static __always_inline int step_up(struct stacks_regs *r, struct unwind_row row)
 {
 	__s64 cfa_at = 8 * (__s64)row.cfa, rbp_at = 8 * (__s64)row.rbp;
 
+	r->rbx_at = row.rbx;
 	switch (row.rule) {
 	case UNWIND_NONE:
 		return step_guess(r);
@@ -141,7 +194,12 @@ static __always_inline int step_up(struct stacks_regs *r, struct unwind_row row)
 		return step_to(r, r->di, r->sp + cfa_at, r->bp);
 	case UNWIND_RSP_DEREF:
 		return step_rsp_deref(r, cfa_at, rbp_at);
+	case UNWIND_RSP_FAR:
+		r->rbx_at = UNWIND_RBX_ELSEWHERE;
+		return step_cfa(r, r->sp + 8 * ((__u16)row.cfa | (__u64)row.rbx << 16), rbp_at, 0);
 	}
+	if (row.rule >= UNWIND_REGISTER)
+		return step_register(r, row.rule - UNWIND_REGISTER, cfa_at, rbp_at);
 	return step_end(r, STACK_NO_RULE);
 }
 

@@ -425,7 +425,7 @@ def node(rounds, *opts):
     with folder() as d:
         with open(f"{d}/ours.js", "w", encoding="ascii") as f:
             f.write(SCRIPT)
-        result, folded = run([program, *opts, f"{d}/ours.js", rounds], least=300)
+        result, folded = run([program, *opts, f"{d}/ours.js", rounds], least=300, cwd=d)
     forget_maps(result)
     return folded
 
