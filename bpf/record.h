@@ -59,7 +59,6 @@ enum event_kind {
 	EVENT_STACKS_COPY,    /* struct stacks_copy */
 	EVENT_STACKS_CODE,    /* struct python_code_event, python_layout.h */
 	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
-	EVENT_STACKS_JIT,     /* struct event_head: a stack of the process has code in no file */
 	EVENT_MEMORY_CHANGE,  /* --alloc: struct memory_change */
 };
 
@@ -166,8 +165,6 @@ enum counter {
 	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
 	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
 	COUNTER_LOST_PYTHON_BODY,  /* set by user space: code objects that it had no room for */
-	COUNTER_LOST_JIT,          /* so: processes with JIT code, or regions of it */
-	COUNTER_LOST_FRAME_NAME,   /* so: places in code */
 	COUNTER_OTHER_HEAP,        /* --alloc: a process without a row: in `other` */
 	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
 	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */

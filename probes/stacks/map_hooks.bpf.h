@@ -36,7 +36,6 @@ int BPF_PROG(stacks_newtask, struct task_struct *task, __u64 clone_flags)
 	}
 	maps->mm = mm_of(task);
 	maps->lock = 0;
-	maps->jit = 0;
 	return 0;
 }
 
@@ -70,7 +69,7 @@ int BPF_PROG(stacks_exec)
 	maps->lock = 0; /* nobody else is left */
 	maps->mm = STACKS_MM_OLD; /* no stack is walked meanwhile */
 	stacks_edit(maps, &all, 0, 0);
-	maps->asked = maps->jit = 0;
+	maps->asked = 0;
 	maps_program(maps, task);
 	maps->mm = mm_of(task);
 	return 0;

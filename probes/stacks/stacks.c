@@ -159,7 +159,6 @@ static void stacks_free(struct probe *p)
 		return;
 	cpu_sampler_close(&d->sampler);
 	stacks_files_close(d->files);
-	jit_watch_clear(&d->jits);
 	names_close(d->names);
 	python_close(d->python);
 	stack_book_clear(&d->book);
@@ -200,9 +199,6 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 		return true;
 	case EVENT_STACKS_PROCESS:
 		stacks_files_asked(d->files, head);
-		return true;
-	case EVENT_STACKS_JIT:
-		jit_watch_told(&d->jits, d->names, &head->who, session_clock());
 		return true;
 	case EVENT_STACKS_FULL:
 		d->full = true;
@@ -265,7 +261,6 @@ static void stacks_poll(struct probe *p)
 	struct stacks_data *d = p->data;
 
 	stacks_files_work(d->files, take_walked, d);
-	jit_watch_poll(&d->jits, d->names, session_clock(), false);
 	if (d->sampling && stacks_drain(p, false))
 		session_note(p->session, "%s", err_text());
 }
@@ -306,7 +301,6 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 		err = stacks_waiting(p) ?: err;
 	session_poll(
 		p->session); /* the stacks of these rows; threads that end now are living here */
-	jit_watch_poll(&d->jits, d->names, session_clock(), true);
 	stacks_fill(p, r);
 	return err;
 }

@@ -341,15 +341,6 @@ static void note_python(struct probe *p, const struct python *python)
 		session_note(p->session, "no Python frames of %s", counts.reasons[i]);
 }
 
-static void count_unnamed(struct probe *p, const struct stacks_data *d)
-{
-	struct names_counts counts;
-
-	names_count(d->names, &counts);
-	p->session->counters[COUNTER_LOST_JIT] = counts.jit_lost + d->jits.lost;
-	p->session->counters[COUNTER_LOST_FRAME_NAME] = counts.lost;
-}
-
 void stacks_fill(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
@@ -371,7 +362,6 @@ void stacks_fill(struct probe *p, struct report *r)
 		s->ends[i] = d->book.ends[i];
 	p->session->counters[COUNTER_LOST_STACK_BODY] = fill.unknown;
 	p->session->counters[COUNTER_OTHER_STACK] = d->book.cut;
-	count_unnamed(p, d);
 	if (d->python)
 		note_python(p, d->python);
 	HASH_ITER(hh, fill.stacks, named, next) {

@@ -27,8 +27,6 @@ struct stacks_maps {
 	__u32 lock; /* of writers */
 	__u32 n;
 	__u32 asked; /* user space has been asked to read them */
-	__u32 jit;   /* EVENT_STACKS_JIT has gone out */
-	__u32 pad;
 	struct stacks_mapping list[STACKS_MAPPINGS];
 };
 

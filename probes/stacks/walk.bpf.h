@@ -277,23 +277,6 @@ static __noinline int maps_ask(__u32 proc_id)
 	return STACK_NO_PROCESS;
 }
 
-/* Tells, once for a program, that it has code in no file: somebody may have named it. */
-static __noinline int jit_tell(struct stacks_maps *maps, const struct stacks_work *w)
-{
-	struct event_head *e;
-
-	if (maps->jit || __sync_lock_test_and_set(&maps->jit, 1))
-		return 0;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		maps->jit = 0; /* again at the next stack */
-		return 0;
-	}
-	*e = (struct event_head){ .kind = EVENT_STACKS_JIT, .who = w->body.head.who };
-	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP); /* the process may end soon */
-	return 0;
-}
-
 static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps *maps,
 				       bool newborn)
 {
@@ -346,10 +329,8 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
 		walk_frames(w, maps, is_newborn(task));
-	if (w->raw) {
+	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
-		jit_tell(maps, w);
-	}
 	return 0;
 }
 

@@ -12,17 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <uthash.h>
 
 #include "err.h"
 #include "jit_file.h"
 #include "plain_file.h"
-#include "read.h"
 
 #define FILE_MAX (1LL << 32)
-#define TICKS_MS 20
 #define FILES 4 /* a perf map, and jitdumps of several compilers */
 
 struct jit_process {
@@ -85,26 +82,6 @@ static struct jit_process *process_of(struct jits *all, uint32_t proc_id)
 	return p;
 }
 
-/*
- * Whether the file was written to since the process began: else it is of one that had its PID
- * before. Files have the time of the last tick, and the process's is rounded.
- */
-static bool is_of_now(const struct stat *st, pid_t pid)
-{
-	struct timespec real, boot;
-	struct proc_stat p;
-	int64_t age_ms, start_ms;
-
-	if (proc_stat_read(pid, &p))
-		return false;
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	age_ms = (real.tv_sec - st->st_mtim.tv_sec) * 1000 +
-		 (real.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
-	start_ms = (int64_t)(p.start_ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
-	return boot.tv_sec * 1000 + boot.tv_nsec / 1000000 - age_ms >= start_ms - TICKS_MS;
-}
-
 /* The PID that the process has in its own namespace; -1: it is gone. */
 static pid_t pid_inside(pid_t pid)
 {
@@ -142,19 +119,18 @@ static void take_file(struct jits *all, struct jit_file *f, int fd, const struct
 	all->open++;
 }
 
-static void find_perf_map(struct jits *all, struct jit_process *p, int root, uid_t owner, pid_t pid,
-			  pid_t inside)
+static void find_perf_map(struct jits *all, struct jit_process *p, int root, uid_t owner, pid_t pid)
 {
 	char path[64];
 	struct stat st;
 	int fd;
 
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", inside);
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", pid);
 	fd = plain_file_open(root, path);
 	if (fd < 0)
 		return;
 	/* anybody may write to /tmp: names come from the process's user or from root */
-	if (!fstat(fd, &st) && (st.st_uid == owner || !st.st_uid) && is_of_now(&st, pid) &&
+	if (!fstat(fd, &st) && (st.st_uid == owner || !st.st_uid) &&
 	    (p->files[0].fd < 0 || !same_file(&p->files[0], &st)))
 		take_file(all, &p->files[0], fd, &st, false);
 	else
@@ -249,7 +225,7 @@ int jits_read(struct jits *all, uint32_t proc_id, pid_t pid)
 	root = inside > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	snprintf(path, sizeof(path), "/proc/%d", pid);
 	if (root >= 0 && !stat(path, &st)) {
-		find_perf_map(all, p, root, st.st_uid, pid, inside);
+		find_perf_map(all, p, root, st.st_uid, inside);
 		find_dumps(all, p, root, pid);
 	}
 	if (root >= 0)

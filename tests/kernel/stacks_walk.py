@@ -22,7 +22,7 @@ import lib
 from tap import main, test
 
 lib.PROBES = "syscalls,stacks"
-HEAD, MAPPING = 32, 24  # bytes of struct stacks_maps before its list, of struct stacks_mapping
+HEAD, MAPPING = 24, 24  # bytes of struct stacks_maps before its list, of struct stacks_mapping
 OFFSET = (1 << 40) - 1
 WAIT = 60 * (4 if lib.EMULATED else 1)
 

@@ -231,30 +231,6 @@ static void pipes_and_other_users_files_are_left_alone(void **state)
 	names_close(n);
 }
 
-/* A process that had the PID before left it. */
-static void the_map_of_another_process_is_left_alone(void **state)
-{
-	struct names *n = names_open(false);
-	struct timespec times[2];
-	struct process p;
-	struct stat st;
-
-	start(&p, NULL, NULL, 0);
-	append_text(map_path(&p), "1000 100 left\n");
-	assert_int_equal(stat(map_path(&p), &st), 0);
-	times[0] = times[1] = st.st_mtim;
-	times[1].tv_sec -= 1;
-	assert_int_equal(utimensat(AT_FDCWD, map_path(&p), times, 0), 0);
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
-	assert_at(n, 0x1000, "[anonymous]+0x1000");
-	append_text(map_path(&p), "1000 100 ours\n");
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
-	assert_at(n, 0x1000, "ours");
-	unlink(map_path(&p));
-	finish(&p);
-	names_close(n);
-}
-
 /* ---- jit-PID.dump: by the specification, version 1, little endian ---- */
 
 static size_t put(unsigned char *to, uint64_t value, size_t bytes)
@@ -443,7 +419,6 @@ int main(void)
 		cmocka_unit_test(another_file_takes_its_place),
 		cmocka_unit_test(map_of_a_container),
 		cmocka_unit_test(pipes_and_other_users_files_are_left_alone),
-		cmocka_unit_test(the_map_of_another_process_is_left_alone),
 		cmocka_unit_test(a_dump_names_its_regions),
 		cmocka_unit_test(damaged_dumps_are_left),
 		cmocka_unit_test(random_regions_against_a_table),
