@@ -170,9 +170,9 @@ int names_file(struct names *n, uint32_t file, int fd, const char *path, int roo
 	return err;
 }
 
-int names_process(struct names *n, uint32_t proc_id, pid_t pid)
+int names_process(struct names *n, const struct jit_owner *who)
 {
-	return jits_read(&n->jits, proc_id, pid);
+	return jits_read(&n->jits, &n->code.roots, who);
 }
 
 /* ---- places ---- */

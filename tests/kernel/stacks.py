@@ -224,6 +224,19 @@ def a_wait_that_goes_on():
 
 
 @test
+def code_made_at_run_time():
+    """By a perf map that is there from the start or made at the very end, and by a jitdump."""
+    with tempfile.TemporaryDirectory(prefix="dwell-jit-") as d:
+        for how in ("first", "last", "dump"):
+            result, stacks = run([lib.workload("stacks_jit"), how], cwd=d)
+            if how != "dump":
+                os.unlink(result.out.strip())
+            rows = stacks.all()
+            slept = ns_of(rows, "main", "jit_made_[j]", "jit_nap", state="sleep")
+            assert slept >= 18 * 5 * lib.MS, (how, [(r.frames, r.ns) for r in rows])
+
+
+@test
 def a_table_that_is_full_is_counted():
     result, stacks = run([SHARES, "pool", 32, 50], "--limit", "stacks_rows=8", check=False)
     lost = result.summary["trust"]["lost"]["stack_samples_lost"]
