@@ -90,7 +90,7 @@ FIO = Program(
     " --io_size=$((N * 256))m --output=/dev/null",
     [NONE, EMPTY_ALL, DWELL_RUN])
 
-SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU], 40000,
+SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU, "0"], 40000,
                 [NONE, EMPTY_SCHED, CLOCK_SCHED, LEDGER, DWELL_RUN, BPFTRACE_SWITCH, PERF_SCHED,
                  STRACE])
 CALLS = Events("getppid in a loop", "system call", ["calls", CPU], 1000000,

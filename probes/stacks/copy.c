@@ -22,6 +22,7 @@ static int read_copy(void *to, size_t size, uint64_t from)
 }
 
 #define STEP_READ(to, size, from) read_copy(to, size, from)
+#define STEP_WORD(r, to, from) read_copy(to, sizeof(*(to)), from)
 #include "step.h"
 
 static const struct stacks_mapping *mapping_at(const struct stacks_copy *copy, uint64_t pc)
@@ -74,18 +75,26 @@ static int place(struct stacks_body *body, struct stacks_regs *r, const struct t
 	return 0;
 }
 
+static void begin(struct stacks_regs *r, const struct stacks_copy *copy, uint32_t follow)
+{
+	r->pc = copy->pc;
+	r->sp = copy->sp;
+	r->bp = copy->bp;
+	r->di = copy->di;
+	r->known = (uint16_t)copy->known;
+	memcpy(r->gp, copy->gp, sizeof(r->gp));
+	step_begin(r, follow);
+}
+
 void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tables,
 		      const struct stacks_copy *copy)
 {
-	struct stacks_regs r = { .pc = copy->pc, .sp = copy->sp, .bp = copy->bp, .di = copy->di };
 	struct stacks_body *body = &to->body;
-	uint32_t follow = STEP_PASS;
+	struct stacks_regs r = { 0 };
 	int done = 0;
 
 	stack_now = copy;
-	r.known = (uint8_t)copy->known;
-	memcpy(r.gp, copy->gp, sizeof(r.gp));
-	step_begin(&r, follow);
+	begin(&r, copy, STEP_PASS);
 	*body = (struct stacks_body){ .head = copy->head, .hash = copy->hash };
 	body->head.kind = EVENT_STACKS_BODY;
 	while (!done) {
@@ -94,13 +103,9 @@ void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tab
 		if (body->n == STACK_FRAMES)
 			done = step_end(&r, STACK_DEEP);
 		else
-			done = place(body, &r, tables, &row) || step_up(&r, row);
+			done = place(body, &r, tables, &row) || step_up(&r, &row);
 		if (done && r.end == STEP_AGAIN) {
-			r.pc = copy->pc;
-			r.sp = copy->sp;
-			r.bp = copy->bp;
-			r.di = copy->di;
-			step_begin(&r, STEP_FOLLOW);
+			begin(&r, copy, STEP_FOLLOW);
 			body->n = 0;
 			done = 0;
 		}

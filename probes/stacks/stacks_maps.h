@@ -78,8 +78,7 @@ struct stacks_regs {
 	__u16 guess; /* pc was found without a table */
 	/* for frames that are found by another register; step.h */
 	__u64 bx;
-	__u8 leaf, follow, rbx_at, known;
-	__u32 pad;
+	__u16 leaf, follow, known, pad;
 	__u64 gp[UNWIND_REGISTERS]; /* of the leaf, by DWARF's number */
 };
 

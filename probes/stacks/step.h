@@ -2,7 +2,8 @@
 /*
  * One step up a stack: from a frame's registers and the row in force there (bpf/unwind.h) to
  * the caller's. Shared by the walker in the kernel (walk.bpf.h) and the one over a copied stack
- * (copy.c), which say how the target's memory is read: STEP_READ(to, size, from), 0: read.
+ * (copy.c), which say how the target's memory is read, 0: read. STEP_READ(to, size, from);
+ * STEP_WORD(r, to, from): 8 bytes of the stack that the walk with these registers goes up.
  */
 #ifndef DWELL_STACKS_STEP_H
 #define DWELL_STACKS_STEP_H
@@ -89,64 +90,75 @@ static __noinline int step_guess(struct stacks_regs *r)
 	return 0;
 }
 
-/* The caller's rbx, which is worth its reads only where a frame asks for it. */
-static __noinline int step_rbx(struct stacks_regs *r, __u64 cfa)
+/* The caller's rbx, which is worth a read only where some caller's frame asks for it. */
+static __always_inline int step_rbx(struct stacks_regs *r, __u64 cfa, __u32 rbx)
 {
-	if (r->rbx_at == UNWIND_RBX_ELSEWHERE ||
-	    (r->rbx_at && STEP_READ(&r->bx, 8, cfa - 8 * (r->rbx_at + 1ULL))))
+	if (rbx == UNWIND_RBX_ELSEWHERE ||
+	    (rbx && STEP_READ(&r->bx, sizeof(r->bx), cfa - 8 * (rbx + 1ULL))))
 		r->follow = STEP_LOST;
 	return 0;
 }
 
-/* The caller's frame ends at cfa: its return address and rbp. */
-static __noinline int step_cfa(struct stacks_regs *r, __u64 cfa, __s64 rbp_at, __u32 entry)
+/* The caller's frame ends at cfa: its return address and rbp. The lower word is read first. */
+static __always_inline int step_cfa_inline(struct stacks_regs *r, __u64 cfa, __s64 rbp_at,
+					   __u32 rbx, __u32 entry)
 {
-	__u64 pair[2], bp = r->bp;
+	__u64 pc, bp = r->bp;
 
 	if (cfa < r->sp || (cfa & 7))
 		return step_end(r, STACK_NO_PROGRESS);
 	if (r->follow == STEP_FOLLOW)
-		step_rbx(r, cfa);
-	if (rbp_at == -16) {
-		if (STEP_READ(pair, sizeof(pair), cfa - 16))
-			return step_end(r, STACK_UNREAD);
-		bp = pair[0];
-	} else if (STEP_READ(&pair[1], 8, cfa - 8) || (rbp_at && STEP_READ(&bp, 8, cfa + rbp_at))) {
+		step_rbx(r, cfa, rbx);
+	if ((rbp_at && STEP_WORD(r, &bp, cfa + rbp_at)) || STEP_WORD(r, &pc, cfa - 8))
 		return step_end(r, STACK_UNREAD);
-	}
 	/* a program's first function finds argc where a return address would be */
-	if (!pair[1] || (entry && pair[1] < STEP_ARGC_MAX))
+	if (!pc || (entry && pc < STEP_ARGC_MAX))
 		return step_end(r, STACK_WHOLE);
-	return step_to(r, pair[1], cfa, bp);
+	return step_to(r, pc, cfa, bp);
+}
+
+static __noinline int step_cfa(struct stacks_regs *r, __u64 cfa, __s64 rbp_at, __u32 rbx)
+{
+	return step_cfa_inline(r, cfa, rbp_at, rbx, 0);
 }
 
 /* CFA = *(rbp + 8 * cfa), as code that realigns its stack keeps it. */
-static __noinline int step_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at)
+static __noinline int step_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at, __u32 rbx)
 {
 	__u64 cfa, bp;
 
 	if (STEP_READ(&cfa, 8, r->bp + cfa_at) || STEP_READ(&bp, 8, r->bp + rbp_at))
 		return step_end(r, STACK_UNREAD);
 	r->bp = bp;
-	return step_cfa(r, cfa, 0, 0);
+	return step_cfa(r, cfa, 0, rbx);
 }
 
-static __noinline int step_rsp_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at)
+static __noinline int step_rsp_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at, __u32 rbx)
 {
 	__u64 cfa;
 
 	if (STEP_READ(&cfa, 8, r->sp + cfa_at))
 		return step_end(r, STACK_UNREAD);
-	return step_cfa(r, cfa + 8, rbp_at, 0);
+	return step_cfa(r, cfa + 8, rbp_at, rbx);
+}
+
+/* UNWIND_RSP, UNWIND_RBP: nearly all steps. */
+static __always_inline int step_framed(struct stacks_regs *r, const struct unwind_row *row)
+{
+	bool by_rsp = row->rule == UNWIND_RSP;
+
+	return step_cfa_inline(r, (by_rsp ? r->sp : r->bp) + 8 * (__s64)row->cfa,
+			       8 * (__s64)row->rbp, row->rbx, by_rsp && row->cfa == 1);
 }
 
 /*
  * CFA from another register. The leaf's are known; of callers' only rbx, and that only if it was
  * followed from the leaf on: the walk begins anew.
  */
-static __noinline int step_register(struct stacks_regs *r, __u32 number, __s64 cfa_at, __s64 rbp_at)
+static __noinline int step_register(struct stacks_regs *r, const struct unwind_row *row)
 {
-	__u64 from = r->gp[number & (UNWIND_REGISTERS - 1)];
+	__u32 number = (row->rule - UNWIND_REGISTER) & (UNWIND_REGISTERS - 1);
+	__u64 from = r->gp[number];
 
 	if (!r->leaf) {
 		if (number != STEP_RBX || r->follow == STEP_LOST)
@@ -155,10 +167,10 @@ static __noinline int step_register(struct stacks_regs *r, __u32 number, __s64 c
 			return step_end(r, STEP_AGAIN);
 		from = r->bx;
 	}
-	return step_cfa(r, from + cfa_at, rbp_at, 0);
+	return step_cfa(r, from + 8 * (__s64)row->cfa, 8 * (__s64)row->rbp, row->rbx);
 }
 
-/* At the beginning: registers as they were given. */
+/* At the beginning: the registers are as they were given. */
 static __always_inline void step_begin(struct stacks_regs *r, __u32 follow)
 {
 	r->exact = 1;
@@ -169,23 +181,21 @@ static __always_inline void step_begin(struct stacks_regs *r, __u32 follow)
 }
 
 /* 0: r is the caller's; 1: the walk ends, r->end says why. */
-static __always_inline int step_up(struct stacks_regs *r, struct unwind_row row)
+static __noinline int step_up(struct stacks_regs *r, const struct unwind_row *row)
 {
-	__s64 cfa_at = 8 * (__s64)row.cfa, rbp_at = 8 * (__s64)row.rbp;
+	__s64 cfa_at = 8 * (__s64)row->cfa, rbp_at = 8 * (__s64)row->rbp;
 
-	r->rbx_at = row.rbx;
-	switch (row.rule) {
+	switch (row->rule) {
 	case UNWIND_NONE:
 		return step_guess(r);
 	case UNWIND_RSP:
-		return step_cfa(r, r->sp + cfa_at, rbp_at, row.cfa == 1);
 	case UNWIND_RBP:
-		return step_cfa(r, r->bp + cfa_at, rbp_at, 0);
+		return step_framed(r, row);
 	case UNWIND_PLT:
-		return step_cfa(r, r->sp + (((r->pc - !r->exact) & 15) >= (__u64)row.cfa ? 16 : 8),
-				0, 0);
+		return step_cfa(r, r->sp + (((r->pc - !r->exact) & 15) >= (__u64)row->cfa ? 16 : 8),
+				0, row->rbx);
 	case UNWIND_DEREF:
-		return step_deref(r, cfa_at, rbp_at);
+		return step_deref(r, cfa_at, rbp_at, row->rbx);
 	case UNWIND_SIGNAL:
 		return step_signal(r);
 	case UNWIND_END:
@@ -193,13 +203,13 @@ static __always_inline int step_up(struct stacks_regs *r, struct unwind_row row)
 	case UNWIND_RDI:
 		return step_to(r, r->di, r->sp + cfa_at, r->bp);
 	case UNWIND_RSP_DEREF:
-		return step_rsp_deref(r, cfa_at, rbp_at);
+		return step_rsp_deref(r, cfa_at, rbp_at, row->rbx);
 	case UNWIND_RSP_FAR:
-		r->rbx_at = UNWIND_RBX_ELSEWHERE;
-		return step_cfa(r, r->sp + 8 * ((__u16)row.cfa | (__u64)row.rbx << 16), rbp_at, 0);
+		return step_cfa(r, r->sp + 8 * ((__u16)row->cfa | (__u64)row->rbx << 16), rbp_at,
+				UNWIND_RBX_ELSEWHERE);
 	}
-	if (row.rule >= UNWIND_REGISTER)
-		return step_register(r, row.rule - UNWIND_REGISTER, cfa_at, rbp_at);
+	if (row->rule >= UNWIND_REGISTER)
+		return step_register(r, row);
 	return step_end(r, STACK_NO_RULE);
 }
 
