@@ -84,16 +84,27 @@ static int place(struct stacks_body *body, struct stacks_regs *r, const struct t
 	return 0;
 }
 
+static void begin(struct stacks_regs *r, const struct stacks_copy *copy, uint32_t follow)
+{
+	r->pc = copy->pc;
+	r->sp = copy->sp;
+	r->bp = copy->bp;
+	r->di = copy->di;
+	r->known = (uint16_t)copy->known;
+	memcpy(r->gp, copy->gp, sizeof(r->gp));
+	step_begin(r, follow);
+}
+
 void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tables,
 		      const struct stacks_copy *copy, pid_t tid)
 {
-	struct stacks_regs r = { .pc = copy->pc, .sp = copy->sp, .bp = copy->bp, .di = copy->di };
 	struct stacks_body *body = &to->body;
+	struct stacks_regs r = { 0 };
 	int done = 0;
 
 	stack_now = copy;
 	living = tid;
-	r.exact = 1;
+	begin(&r, copy, STEP_PASS);
 	*body = (struct stacks_body){ .head = copy->head, .hash = copy->hash };
 	body->head.kind = EVENT_STACKS_BODY;
 	while (!done) {
@@ -103,6 +114,11 @@ void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tab
 			done = step_end(&r, STACK_DEEP);
 		else
 			done = place(body, &r, tables, &row) || step_up(&r, &row);
+		if (done && r.end == STEP_AGAIN) {
+			begin(&r, copy, STEP_FOLLOW);
+			body->n = 0;
+			done = 0;
+		}
 	}
 	body->end = (uint16_t)r.end;
 }
