@@ -195,34 +195,37 @@ static const struct io_need needs[] = {
 	  "no tracepoint sys_enter_fdatasync" },
 };
 
+static void absent(struct io_report *io, const char *metric, const char *reason)
+{
+	io->absent[io->nabsent++] = (struct absent){ metric, reason };
+}
+
 static void fill_absent(struct probe *p, struct report *r)
 {
 	const struct io_data *d = p->data;
 	struct io_report *io = &r->io;
 	size_t n = sizeof(needs) / sizeof(needs[0]);
 
-	io->absent = report_alloc(r, (n + 4) * sizeof(*io->absent));
-	io->absent[io->nabsent++] = (struct absent){
-		"io_submit",
-		"reads and writes by Linux AIO are not in calls, kinds and files; what "
-		"they did to disks is"
-	};
-	io->absent[io->nabsent++] =
-		(struct absent){ "files of io_uring",
-				 "what io_uring moved is in calls and kinds, in no file's row" };
+	io->absent = report_alloc(r, (n + 5) * sizeof(*io->absent));
+	absent(io, "closes by kind of file and by file",
+	       "when the call has returned its descriptor names nothing any more");
+	absent(io, "times of what io_uring and Linux AIO do",
+	       "their operations are counted as they end; block has the time on the device");
+	if (io->tree.aio_unseen)
+		absent(io,
+		       report_printf(r, "%llu operations of Linux AIO",
+				     (unsigned long long)io->tree.aio_unseen),
+		       "submitted, but not taken by io_getevents: not done yet, or the program "
+		       "took them from the ring in its own memory");
 	for (size_t i = 0; i < n; i++)
 		if (!probe_attached(p, needs[i].prog))
-			io->absent[io->nabsent++] =
-				(struct absent){ needs[i].metric, needs[i].reason };
+			absent(io, needs[i].metric, needs[i].reason);
 	if (!d->has_faults)
-		io->absent[io->nabsent++] = (struct absent){
-			"cache.faults", "no tracepoints mm_filemap_fault and mm_filemap_map_pages, "
-					"and the functions cannot be hooked"
-		};
+		absent(io, "cache.faults",
+		       "no tracepoints mm_filemap_fault and mm_filemap_map_pages, and the "
+		       "functions cannot be hooked");
 	if (!p->session->options->io_latency && !p->session->options->syscall_latency)
-		io->absent[io->nabsent++] =
-			(struct absent){ "times of calls but fsync and fdatasync",
-					 "--io-latency gives them" };
+		absent(io, "times of calls but fsync and fdatasync", "--io-latency gives them");
 }
 
 /* Only the last report shows processes: figures of each at every tick would be for nobody. */

@@ -53,6 +53,9 @@ static void fill_kinds(struct io_figures *to, const struct io_slot *from)
 			.writes = written->calls,
 			.written_bytes = written->bytes,
 			.write_time = time_of(written->ns, 0, 0),
+			.seeks = from->seeks[kind],
+			.syncs = from->syncs[kind],
+			.errors = from->kind_errors[kind],
 		};
 		add_moved(&to->calls[IO_READ], read);
 		add_moved(&to->calls[IO_WRITE], written);
@@ -110,6 +113,8 @@ void io_fill_figures(struct io_figures *to, const struct io_slot *from,
 	}
 	for (int op = 0; op <= IO_BLOCK_WRITE; op++)
 		fill_bios(&to->bios[op], &from->bios[op], from->max_bio_ns[op]);
+	if (from->aio_submitted > from->aio_told)
+		to->aio_unseen = from->aio_submitted - from->aio_told;
 	/* requests of a process that is gone end in the row `other` */
 	to->in_flight = from->started > from->ended ? from->started - from->ended : 0;
 	if (!usage)
@@ -174,7 +179,7 @@ static uint64_t file_bytes(const struct io_file *f)
 
 static uint64_t file_calls(const struct io_file *f)
 {
-	return f->moved[IO_READ].calls + f->moved[IO_WRITE].calls + f->opens + f->syncs;
+	return f->moved[IO_READ].calls + f->moved[IO_WRITE].calls + f->opens + f->syncs + f->seeks;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -211,6 +216,8 @@ static void add_file(struct io_file_row *row, const struct io_file *f)
 	row->writes += f->moved[IO_WRITE].calls;
 	row->written_bytes += f->moved[IO_WRITE].bytes;
 	row->syncs += f->syncs;
+	row->sync_ns += f->sync_ns;
+	row->seeks += f->seeks;
 	row->errors += f->errors;
 	row->ns += f->moved[IO_READ].ns + f->moved[IO_WRITE].ns + f->sync_ns;
 	row->timed = row->ns;
@@ -259,7 +266,7 @@ void io_fill_files(struct probe *p, const struct io_maps *m, struct report *r)
 	add_file(other, &m->files[0]);
 	for (size_t i = io->nfiles; i < n; i++)
 		add_file(other, sorted[i]);
-	if (other->opens || other->reads || other->writes || other->syncs)
+	if (other->opens || other->reads || other->writes || other->syncs || other->seeks)
 		io->nfiles++;
 	free(sorted);
 }
