@@ -236,6 +236,29 @@ static void name_file(struct probe *p, const struct io_maps *m, struct report *r
 	memcpy(row->comm, by->comm, sizeof(row->comm));
 }
 
+/* More time of syncs; as many have none where they are not timed, then more of them. */
+static bool synced_more(const struct io_file *f, const struct io_file *than)
+{
+	if (!f->syncs || !than)
+		return f->syncs;
+	return f->sync_ns == than->sync_ns ? f->syncs > than->syncs : f->sync_ns > than->sync_ns;
+}
+
+static void fill_synced(struct probe *p, const struct io_maps *m, struct report *r,
+			const struct io_file *const *files, size_t n)
+{
+	const struct io_file *most = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (synced_more(files[i], most))
+			most = files[i];
+	r->io.synced = (struct io_file_row){ 0 };
+	if (!most)
+		return;
+	name_file(p, m, r, &r->io.synced, most);
+	add_file(&r->io.synced, most);
+}
+
 void io_fill_files(struct probe *p, const struct io_maps *m, struct report *r)
 {
 	uint64_t used = p->session->counters[COUNTER_NEXT_IO_FILE];
@@ -254,6 +277,7 @@ void io_fill_files(struct probe *p, const struct io_maps *m, struct report *r)
 			n--;
 	}
 	qsort(sorted, n, sizeof(struct io_file *), by_bytes);
+	fill_synced(p, m, r, sorted, n);
 	io->files_seen = n;
 	io->nfiles = n < FILES_KEPT ? n : FILES_KEPT;
 	io->files = report_alloc(r, (io->nfiles + 1) * sizeof(*io->files));

@@ -96,6 +96,8 @@ struct io_report {
 	double mean_depth;
 	struct io_file_row *files; /* by bytes, descending; `other` stands last */
 	size_t nfiles;
+	struct io_file_row
+		synced;      /* of all files the one whose syncs took longest; name NULL: none */
 	uint64_t files_seen; /* with a row of their own in the kernel's table */
 	struct io_device_row *devices;
 	size_t ndevices;

@@ -3,7 +3,6 @@
 The memory probe against what the kernel tells of the same by other ways: getrusage, mincore,
 smaps_rollup, /proc/vmstat, a memory cgroup's own counters; by each of its sources.
 """
-import contextlib
 import glob
 import json
 import os
@@ -125,28 +124,6 @@ def a_fault_that_reads_is_major(source):
 
 # ---- a memory cgroup with a limit ----
 
-def group_of(limit):
-    """A context: path of a memory cgroup with this limit, v1 or v2."""
-    @contextlib.contextmanager
-    def make():
-        v1 = any(line.split()[2] == "cgroup" and "memory" in line.split()[3].split(",")
-                 for line in open("/proc/self/mounts"))
-        if v1:
-            with cgroups.cgroup("memory") as path:
-                cgroups.write(path, "memory.limit_in_bytes", limit)
-                yield path, True
-            return
-        top = cgroups.hierarchy()
-        try:
-            cgroups.write(top, "cgroup.subtree_control", "+memory")
-        except OSError as why:
-            skip(f"no memory controller: {why.strerror}")
-        with cgroups.cgroup() as path:
-            cgroups.write(path, "memory.max", limit)
-            yield path, False
-    return make()
-
-
 def counter(path, name, key=None):
     text = open(os.path.join(path, name), encoding="ascii").read()
     if not key:
@@ -167,7 +144,7 @@ def large_file():
 @by_source
 def reclaim_at_a_limit_is_timed(source):
     big = os.path.join(BUILD, "dwell")
-    with tempfile.NamedTemporaryFile(dir=BUILD) as f, group_of(4 << 20) as (path, v1):
+    with tempfile.NamedTemporaryFile(dir=BUILD) as f, cgroups.memory(4 << 20) as (path, v1):
         if os.environ.get("DWELL_GUEST"):
             name = large_file()     # what is written in a guest lies in memory
         else:
@@ -196,11 +173,7 @@ def reclaim_at_a_limit_is_timed(source):
 
 @by_source
 def an_oom_kill_is_seen_with_its_victim(source):
-    with group_of(8 << 20) as (path, v1):
-        if v1 and os.path.exists(os.path.join(path, "memory.memsw.limit_in_bytes")):
-            cgroups.write(path, "memory.memsw.limit_in_bytes", 8 << 20)
-        if not v1 and os.path.exists(os.path.join(path, "memory.swap.max")):
-            cgroups.write(path, "memory.swap.max", 0)
+    with cgroups.memory(8 << 20, swap=False) as (path, v1):
         done, m = memory(["limit", path, 8192], source=source, check=False)
         kills = counter(path, "memory.oom_control" if v1 else "memory.events", "oom_kill")
     assert kills == 1, kills
@@ -230,7 +203,7 @@ def swap_is_what_vmstat_counts(source):
         made = subprocess.run(setup, shell=True, capture_output=True, text=True)
         if made.returncode:
             skip(f"no zram swap: {made.stderr.strip()[-80:]}")
-    with group_of(16 << 20) as (path, v1):
+    with cgroups.memory(16 << 20) as (path, v1):
         out, back = vmstat("pswpout"), vmstat("pswpin")
         done, m = memory(["limit", path, 8192, "again"], source=source)
         out, back = vmstat("pswpout") - out, vmstat("pswpin") - back

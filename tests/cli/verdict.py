@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the probes add to the verdict and the screen, on programs whose trouble is known."""
+import os
+import re
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import cgroups
+import disks
+import lib
+from tap import main, test
+
+# Syncs of one file that have little to do, and a few of another that have much.
+SYNCS = """
+import os, sys
+often, long = (os.open(p, os.O_CREAT | os.O_WRONLY) for p in sys.argv[1:])
+for i in range(60):
+    os.fsync(often)
+for i in range(12):
+    os.pwrite(long, os.urandom(2 << 20), 0)
+    os.fsync(long)
+"""
+
+
+def screen(*cmd, check=True):
+    """The summary screen, each of its paragraphs in one line."""
+    done = lib.dwell("run", "--no-update", "--", *map(str, cmd))
+    assert not check or done.returncode == 0, done
+    return re.sub(r"\n +", " ", done.stderr)
+
+
+@test
+def the_file_whose_syncs_took_longest():
+    def check():
+        with disks.ext4() as d:
+            text = screen("/usr/bin/python3", "-c", SYNCS, f"{d}/often", f"{d}/long")
+        io = re.search(r"72 fsyncs, .*? each, the longest .*?; most of it on (\S+)", text)
+        assert io and io[1] == f"{d}/long", text
+        said = re.search(r"most of it in 72 fsyncs of \S+ \S+ each, on (\S+)\.", text)
+        assert said and said[1] == f"{d}/long", text
+    lib.calm(check)
+
+
+@test
+def the_function_that_takes_a_kernel_lock():
+    def check():
+        with tempfile.TemporaryDirectory(prefix="dwell-klock-", dir="/dev/shm") as d:
+            text = screen(lib.workload("klock"), f"{d}/data", 20)
+        said = re.search(r"locks inside the kernel: .*?% of it for rwsem_write in (\w+)\(\)", text)
+        assert said and said[1].endswith("write_iter"), text
+    lib.calm(check)
+
+
+@test
+def who_was_killed_for_want_of_memory():
+    limit = 8 << 20
+    with cgroups.memory(limit, swap=False) as (path, _):
+        text = screen(lib.workload("memory"), "limit", path, 8192, check=False)
+    said = re.search(r"verdict  Out of memory: the kernel killed memory \((\d+)\), which had "
+                     r"([\d.]+) MiB resident", text)
+    assert said and 4 <= float(said[2]) <= 12, text
+
+
+main()
