@@ -16,8 +16,15 @@
 #include "move.bpf.h"
 
 struct io_reaping {
-	struct call_done call; /* as if each operation were one */
-	__u64 at;              /* struct io_event of the program's */
+	struct call_done
+		*call; /* in turn as if each operation were one: there is no stack for a copy */
+	__u64 at;      /* struct io_event of the program's */
+};
+
+/* struct io_event from obj on */
+struct io_result {
+	__u64 obj;
+	__s64 res;
 };
 
 /* struct iocb from aio_lio_opcode on */
@@ -45,29 +52,31 @@ static __always_inline int io_reaped_as(const struct call_done *call, __u16 opco
 
 static long io_reaped_one(__u32 i, struct io_reaping *r)
 {
+	__u64 at = r->at + i * sizeof(struct io_event) + offsetof(struct io_event, obj);
+	struct call_done *call = r->call;
 	struct io_control control;
-	struct io_event event;
+	struct io_result result;
 	struct io_slot *s;
 
-	if (bpf_probe_read_user(&event, sizeof(event), (void *)r->at + i * sizeof(event)) ||
+	if (bpf_probe_read_user(&result, sizeof(result), (void *)at) ||
 	    bpf_probe_read_user(&control, sizeof(control),
-				(void *)event.obj + offsetof(struct iocb, aio_lio_opcode)))
+				(void *)result.obj + offsetof(struct iocb, aio_lio_opcode)))
 		return 0;
-	r->call.ret = event.res;
-	r->call.arg[0] = control.fd;
-	io_reaped_as(&r->call, control.opcode);
-	s = SLOT_ROW(io_slots, r->call.who.slot);
+	call->ret = result.res;
+	call->arg[0] = control.fd;
+	io_reaped_as(call, control.opcode);
+	s = SLOT_ROW(io_slots, call->who.slot);
 	if (s)
 		slot_add(&s->aio_told, 1);
 	return 0;
 }
 
-/* io_getevents or io_pgetevents has returned. */
-static __always_inline int io_reaped(const struct call_done *call)
+/* io_getevents or io_pgetevents has returned; no other probe has a role in them. */
+static __always_inline int io_reaped(struct call_done *call)
 {
-	struct io_reaping r = { .at = call->arg[3] };
+	struct io_reaping r = { .call = call, .at = call->arg[3] };
 
-	r.call.who = call->who;
+	call->ns = 0;
 	if (call->ret > 0)
 		bpf_loop(call->ret, io_reaped_one, &r, 0);
 	return 0;

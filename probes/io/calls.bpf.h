@@ -59,7 +59,7 @@ static __always_inline __u64 io_sync_time(const struct call_done *call)
 	return ns;
 }
 
-__noinline int io_call(const struct call_done *call)
+__noinline int io_call(struct call_done *call)
 {
 	if (!call)
 		return 0;

@@ -94,7 +94,7 @@ static __always_inline __u32 call_role(__u32 slot)
 #include "../network/calls.bpf.h"
 #include "../stacks/calls.bpf.h"
 
-static __always_inline int call_tell(const struct call_done *call, __u32 roles)
+static __always_inline int call_tell(struct call_done *call, __u32 roles)
 {
 	if (roles & ROLE_IO)
 		io_call(call);

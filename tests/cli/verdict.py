@@ -13,36 +13,39 @@ import disks
 import lib
 from tap import main, test
 
-# Syncs of one file that have little to do, and a few of another that have much.
+# Syncs of one file that have little to do, and a few of another that have much; says which took longer.
 SYNCS = """
-import os, sys
-often, long = (os.open(p, os.O_CREAT | os.O_WRONLY) for p in sys.argv[1:])
-for i in range(60):
-    os.fsync(often)
-for i in range(12):
-    os.pwrite(long, os.urandom(2 << 20), 0)
-    os.fsync(long)
+import os, sys, time
+def sync(path, times, size):
+    fd, ns = os.open(path, os.O_CREAT | os.O_WRONLY), 0
+    for i in range(times):
+        os.pwrite(fd, os.urandom(size), 0)
+        begin = time.monotonic_ns()
+        os.fsync(fd)
+        ns += time.monotonic_ns() - begin
+    return ns
+print(sync(sys.argv[1], 60, 0), sync(sys.argv[2], 12, 2 << 20))
 """
 
 
 def screen(*cmd, check=True):
-    """The summary screen, each of its paragraphs in one line."""
+    """What the command wrote, and the summary screen, each of its paragraphs in one line."""
     done = lib.dwell("run", "--no-update", "--", *map(str, cmd))
     assert not check or done.returncode == 0, done
-    return re.sub(r"\n +", " ", done.stderr)
+    return done.stdout, re.sub(r"\n +", " ", done.stderr)
 
 
 @test
 def the_file_whose_syncs_took_longest():
     def check():
         with disks.ext4() as d:
-            text = screen("/usr/bin/python3", "-c", SYNCS, f"{d}/often", f"{d}/long")
+            out, text = screen("/usr/bin/python3", "-c", SYNCS, f"{d}/often", f"{d}/long")
+        often, long = map(int, out.split())
         io = re.search(r"72 fsyncs, .*? each, the longest .*?; most of it on (\S+)", text)
-        assert io and io[1] == f"{d}/long", text
         said = re.search(r"most of it in 72 fsyncs of \S+ \S+ each, on (\S+)\.", text)
-        if not said: # on a busy machine something else was most of it
+        if long < 1.5 * often or not said:  # on a busy machine each sync waits for a CPU
             raise lib.TimeOff(text)
-        assert said[1] == f"{d}/long", text
+        assert io and io[1] == said[1] == f"{d}/long", text
     lib.calm(check)
 
 
@@ -50,7 +53,7 @@ def the_file_whose_syncs_took_longest():
 def the_function_that_takes_a_kernel_lock():
     def check():
         with tempfile.TemporaryDirectory(prefix="dwell-klock-", dir="/dev/shm") as d:
-            text = screen(lib.workload("klock"), f"{d}/data", 20)
+            _, text = screen(lib.workload("klock"), f"{d}/data", 20)
         said = re.search(r"locks inside the kernel: .*?% of it for rwsem_write in (\w+)\(\)", text)
         if not said:
             raise lib.TimeOff(text)
@@ -62,7 +65,7 @@ def the_function_that_takes_a_kernel_lock():
 def who_was_killed_for_want_of_memory():
     limit = 8 << 20
     with cgroups.memory(limit, swap=False) as (path, _):
-        text = screen(lib.workload("memory"), "limit", path, 8192, check=False)
+        _, text = screen(lib.workload("memory"), "limit", path, 8192, check=False)
     said = re.search(r"verdict  Out of memory: the kernel killed memory \((\d+)\), which had "
                      r"([\d.]+) MiB resident", text)
     assert said and 4 <= float(said[2]) <= 12, text
