@@ -16,8 +16,10 @@ test that fails has a second try; that it took one stands in its result (`# AGAI
 import os
 import signal
 import sys
+import time
 import traceback
 
+SLOW = 10   # seconds; a test that takes longer is told
 tests = []
 
 
@@ -70,6 +72,7 @@ def attempt(function, timeout):
 
 def run_one(number, name, function, timeout):
     """Prints one result; returns whether it is not a failure."""
+    begin = time.monotonic()
     outcome, again = attempt(function, timeout), ""
     if isinstance(outcome, str) and os.environ.get("DWELL_GUEST"):
         again = f" # AGAIN {outcome.strip().splitlines()[-1]}"
@@ -81,6 +84,8 @@ def run_one(number, name, function, timeout):
         say(f"ok {number} - {name} # SKIP {' '.join(str(outcome).split())}")
     else:
         say(f"ok {number} - {name}{again}")
+    if time.monotonic() - begin > SLOW:
+        say(f"# time {os.path.basename(sys.argv[0])[:-3]}: {name}: {time.monotonic() - begin:.0f} s")
     return not isinstance(outcome, str)
 
 

@@ -10,16 +10,17 @@
 /* Frames that the kernel side has no hash for: told to the book under one of our own. */
 static uint64_t keep_body(struct stack_book *b, const __u64 *frames, uint32_t n, uint16_t end)
 {
-	struct {
+	union {
 		struct stacks_body body;
-		uint64_t frames[STACK_FRAMES + 1];
+		char room[sizeof(struct stacks_body) + STACK_FRAMES * sizeof(*frames)];
 	} told = { .body = { .n = (uint16_t)n, .end = end } };
 	uint64_t hash = end;
 
 	for (uint32_t i = 0; i < n; i++)
 		hash = (hash ^ frames[i]) * 0x100000001b3ULL;
 	told.body.hash = hash | 1;
-	memcpy(told.frames, frames, n * sizeof(*frames));
+	if (n)
+		memcpy(told.body.frames, frames, n * sizeof(*frames));
 	stack_book_body(b, &told.body, sizeof(told));
 	return told.body.hash;
 }
