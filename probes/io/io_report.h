@@ -103,8 +103,7 @@ struct io_report {
 	size_t ndevices;
 	struct io_process_row *processes; /* as the ledger's */
 	size_t nprocesses;
-	struct absent *absent;
-	size_t nabsent;
+	struct absent_list absent;
 };
 
 extern const char *const io_kind_names[IO_KINDS];

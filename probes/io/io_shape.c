@@ -395,12 +395,6 @@ static const struct shape process_shape[] = {
 	{},
 };
 
-static const struct shape absent_shape[] = {
-	SHAPE_IS(STR, absent, metric, UNIT_NONE, INFO, "what is missing or always 0 here"),
-	SHAPE_IS(STR, absent, reason, UNIT_NONE, INFO, "why"),
-	{},
-};
-
 static bool process_any(const void *row)
 {
 	return ((const struct io_process_row *)row)->any;
@@ -419,8 +413,7 @@ static bool process_any(const void *row)
 		 "files told apart (--limit io_files=N; beyond them: row other)"), \
 	SHAPE_ROWS("devices", report, io.devices, io.ndevices, device_shape,	\
 		   "by whole disk"),						\
-	SHAPE_ROWS("absent", report, io.absent, io.nabsent, absent_shape,	\
-		   "what could not be measured in this run")
+	SHAPE_ABSENT(io.absent)
 /* clang-format on */
 
 const struct shape io_tick_shape[] = { IO_TABLE, {} };

@@ -54,8 +54,6 @@ struct memory_oom_row {
 	uint64_t rss_bytes;
 };
 
-#define MEMORY_ABSENT 16
-
 struct memory_report {
 	bool present;
 	struct memory_figures tree;
@@ -74,8 +72,7 @@ struct memory_report {
 	struct memory_order_row *orders; /* that occurred */
 	size_t norders;
 	struct alloc_report alloc;
-	struct absent absent[MEMORY_ABSENT];
-	size_t nabsent;
+	struct absent_list absent;
 };
 
 #endif

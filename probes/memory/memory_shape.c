@@ -285,16 +285,6 @@ static const struct shape kmem_table[] = {
 
 /* ---- all ---- */
 
-static const char *absent_key(const void *row, size_t i)
-{
-	return ((const struct absent *)row)->metric;
-}
-
-static const struct shape absent_table[] = {
-	SHAPE_IS(STR, absent, reason, UNIT_NONE, INFO, "why"),
-	{},
-};
-
 /* clang-format off */
 #define MEMORY_TABLE								\
 	SHAPE_FLAT(report, memory.tree, figures_table),				\
@@ -343,15 +333,6 @@ const struct shape memory_shape[] = {
 	      "what it maps"),
 	SHAPE_ROWS("processes", report, memory.processes, memory.nprocesses, process_table,
 		   "by process, as the ledger's"),
-	{ .key = "absent",
-	  .type = SHAPE_DICT,
-	  .inline_array = true,
-	  .offset = offsetof(struct report, memory.absent),
-	  .size = sizeof(struct absent),
-	  .count_offset = offsetof(struct report, memory.nabsent),
-	  .row_key = absent_key,
-	  .lone = true,
-	  .sub = absent_table,
-	  .help = "figures that are not here, and why" },
+	SHAPE_ABSENT(memory.absent),
 	{},
 };
