@@ -225,6 +225,8 @@ def connects_without_a_route(source):
     total = network(run("unreachable", 3, source=source))
     assert (total["connects"], total["connect_failures"]) == (3, 3), total
     assert total["connect_errors"] == {"ENETUNREACH": 3}, total["connect_errors"]
+    p = total["peers"][0]
+    assert (p["address"], p["port"], p["direction"], p["failures"]) == ("127.0.0.1", 9, "out", 3), p
 
 
 @each
