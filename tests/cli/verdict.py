@@ -3,6 +3,7 @@
 """What the probes add to the verdict and the screen, on programs whose trouble is known."""
 import os
 import re
+import socket
 import sys
 import tempfile
 
@@ -69,6 +70,15 @@ def who_was_killed_for_want_of_memory():
     said = re.search(r"verdict  Out of memory: the kernel killed memory \((\d+)\), which had "
                      r"([\d.]+) MiB resident", text)
     assert said and 4 <= float(said[2]) <= 12, text
+
+
+@test
+def the_peer_with_most_bytes():
+    send = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).sendall(bytes(5000))"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        _, text = screen("/usr/bin/python3", "-c", send, port)
+    assert re.search(rf"TCP sent 4.88 KiB in 1 message, .*?; most of it with 127\.0\.0\.1:{port}\n", text), text
 
 
 main()
