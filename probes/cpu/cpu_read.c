@@ -272,6 +272,7 @@ static void fill_absent(struct probe *p, struct report *r)
 	}
 	if (!d->nodes)
 		absent(r, "node_migrations", "the machine has one NUMA node");
+	absent(r, "cpus by process", "another figure at every switch: kept for the tree alone");
 	if (!*d->group)
 		absent(r, "cgroup.pressure", d->no_group);
 	if (!m->host.psi[PSI_CPU].present)

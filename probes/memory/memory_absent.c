@@ -38,6 +38,9 @@ void memory_fill_absent(const struct memory_data *d, struct report *r, const str
 		absent_add(r, list, "reclaim.node", "the kernel has no node reclaim to watch");
 	if (d->pmu_asked)
 		absent_pmu(r);
+	if (d->pmu_asked)
+		absent_add(r, list, "pmu by process",
+			   "the kernel adds what descendants counted to the command's");
 	else
 		absent_add(r, list, "pmu",
 			   o->pmu ? "only of a command that dwell starts" : "not asked for: --pmu");
@@ -46,6 +49,10 @@ void memory_fill_absent(const struct memory_data *d, struct report *r, const str
 			r, list, "kmem",
 			o->kmem ? "the events kmem:kmalloc and kmem:kmem_cache_alloc cannot be attached"
 				: "not asked for: --kmem");
+	else
+		absent_add(r, list, "kmem.sites of blocks of pages",
+			   "the event kmem:mm_page_alloc does not tell who asks; kmem.orders has "
+			   "them by size");
 	if (!d->alloc)
 		absent_add(r, list, "alloc",
 			   o->alloc ? "its hooks cannot be attached: trust.notes says why"

@@ -34,6 +34,8 @@ struct memory_process {
 	uint32_t pid, proc_id;
 	char comm[COMM_LEN];
 	struct memory_figures figures;
+	bool has_pss; /* it lives, and was read for this report */
+	struct pss pss;
 };
 
 struct memory_site_row {   /* --kmem */

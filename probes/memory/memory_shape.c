@@ -100,12 +100,28 @@ static const struct shape figures_table[] = {
 	{},
 };
 
+static bool process_has_pss(const void *base)
+{
+	return ((const struct memory_process *)base)->has_pss;
+}
+
+#define PROCESS_PSS(key_, member_, help_)                                                          \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_U64, .unit = UNIT_BYTES, .kind = METRIC_GAUGE,          \
+		.optional = true, .present = process_has_pss,                                      \
+		.offset = offsetof(struct memory_process, pss.member_), .help = help_              \
+	}
+
 static const struct shape process_table[] = {
 	SHAPE_IS(U32, memory_process, pid, UNIT_NONE, INFO, "process ID; 0: not visible to dwell"),
 	SHAPE_IS(U32, memory_process, proc_id, UNIT_NONE, INFO,
 		 "number of the process in this report"),
 	SHAPE_IS(CHARS, memory_process, comm, UNIT_NONE, INFO, "its command's name"),
 	SHAPE_FLAT(memory_process, figures, figures_table),
+	PROCESS_PSS(
+		"pss_bytes", pss,
+		"proportional set size; absent when it has ended or was not read (pss.left_out)"),
+	PROCESS_PSS("pss_swap_bytes", swap_pss, "the same of what is in swap"),
 	{},
 };
 

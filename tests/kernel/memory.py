@@ -282,6 +282,8 @@ def pss_of_the_living_at_a_tick():
         last = json.loads(open(path).read().splitlines()[-1])["memory"]
     near(last["pss"]["bytes"], int(facts["pss"]), 256 * PAGE, "PSS")    # dwell shares its libraries
     assert last["pss"]["processes"] == 1 and last["pss"]["left_out"] == 0, last["pss"]
+    row = last["processes"][0]
+    assert (row["pid"], row["pss_bytes"]) == (child.pid, last["pss"]["bytes"]), row
     near(last["rss_bytes"], int(facts["rss"]), slack(last) + SLACK, "attached: RSS")
 
 
