@@ -38,9 +38,6 @@ void memory_fill_absent(const struct memory_data *d, struct report *r, const str
 		absent_add(r, list, "reclaim.node", "the kernel has no node reclaim to watch");
 	if (d->pmu_asked)
 		absent_pmu(r);
-	if (d->pmu_asked)
-		absent_add(r, list, "pmu by process",
-			   "the kernel adds what descendants counted to the command's");
 	else
 		absent_add(r, list, "pmu",
 			   o->pmu ? "only of a command that dwell starts" : "not asked for: --pmu");

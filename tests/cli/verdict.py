@@ -29,9 +29,9 @@ print(sync(sys.argv[1], 60, 0), sync(sys.argv[2], 12, 2 << 20))
 """
 
 
-def screen(*cmd, check=True):
+def screen(*cmd, check=True, opts=()):
     """What the command wrote, and the summary screen, each of its paragraphs in one line."""
-    done = lib.dwell("run", "--no-update", "--", *map(str, cmd))
+    done = lib.dwell("run", "--no-update", *opts, "--", *map(str, cmd))
     assert not check or done.returncode == 0, done
     return done.stdout, re.sub(r"\n +", " ", done.stderr)
 
@@ -79,6 +79,14 @@ def the_peer_with_most_bytes():
         port = server.getsockname()[1]
         _, text = screen("/usr/bin/python3", "-c", send, port)
     assert re.search(rf"TCP sent 4.88 KiB in 1 message, .*?; most of it with 127\.0\.0\.1:{port} 1 connect", text), text
+
+
+@test
+def what_is_sampled_says_so():
+    for opts, mark in ((), ""), (("--sample-interval", "5"), " (softirqs sampled)"):
+        _, text = screen(lib.workload("cpu"), "udp", 5000, opts=opts)
+        said = re.search(r"interrupted [\d,]+ times(.*?), for .*? most by softirq net_rx", text)
+        assert said and said[1] == mark, text
 
 
 main()
