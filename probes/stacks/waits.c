@@ -163,7 +163,7 @@ int stacks_waiting(struct probe *p)
 	struct collected c = {
 		.data = d,
 		.tree = &p->session->tree,
-		.copy = malloc(sizeof(*c.copy)),
+		.copy = calloc(1, sizeof(*c.copy)), /* no other register is known */
 	};
 	int err;
 
