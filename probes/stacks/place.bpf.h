@@ -280,24 +280,47 @@ static __always_inline int window_word(struct stacks_work *w, __u64 *to, __u64 f
 #define STEP_WORD(r, to, from) window_word((struct stacks_work *)(r), to, from)
 #include "step.h"
 
+static __always_inline void walk_begin(struct stacks_work *w, __u32 follow)
+{
+	w->hash = w->raw = w->late = w->body.n = 0;
+	w->at = STACKS_MAPPINGS;
+	w->r.pc = w->pc;
+	w->r.sp = w->sp;
+	w->r.bp = w->bp;
+	w->r.di = w->di;
+	step_begin(&w->r, follow);
+}
+
+/* A step that is not like most. */
+static __always_inline int walk_other(struct stacks_work *w, const struct unwind_row *row)
+{
+	if (!step_up(&w->r, row))
+		return 0;
+	if (w->r.end != STEP_AGAIN)
+		return 1;
+	walk_begin(w, STEP_FOLLOW);
+	return 0;
+}
+
 static long walk_step(__u32 i, struct stacks_walk *c)
 {
 	struct stacks_work *w = c->work;
+	__u32 n = w->body.n;
 	__u64 pc = w->r.pc | (w->r.exact ? KNOWN_EXACT : 0);
 	struct stacks_known *k;
 	struct unwind_row row;
 
-	if (i >= STACK_FRAMES)
+	if (n >= STACK_FRAMES)
 		return walk_end(w, STACK_DEEP);
 	k = &c->known->list[pc * 0x9e3779b97f4a7c15ULL >> (64 - KNOWN_SHIFT)];
 	if (k->pc == pc && k->proc_id == c->proc_id && k->seq == c->seq)
-		walk_push(w, i, k->frame);
-	else if (walk_place(i, c, k))
+		walk_push(w, n, k->frame);
+	else if (walk_place(n, c, k))
 		return 1;
 	row = k->row;
 	if (row.rule == UNWIND_RSP || row.rule == UNWIND_RBP)
 		return step_framed(&w->r, &row);
-	return step_up(&w->r, &row);
+	return walk_other(w, &row);
 }
 
 #endif

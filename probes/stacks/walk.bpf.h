@@ -22,6 +22,8 @@
 
 #include "place.bpf.h"
 
+#define CLONE_ARGS_STACK 40 /* struct clone_args: stack, stack_size */
+
 /* Hashes of stacks that user space knows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -58,8 +60,8 @@ static __noinline int maps_ask(__u32 proc_id)
 	return STACK_NO_PROCESS;
 }
 
-static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps *maps,
-				       __u32 level, __u32 proc_id)
+static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps *maps, __u32 level,
+				       __u32 proc_id, bool newborn)
 {
 	__u32 seq = *(volatile __u32 *)&maps->seq;
 	struct stacks_walk c = {
@@ -72,7 +74,9 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 
 	if (!c.known)
 		return 0;
-	bpf_loop(STACK_FRAMES + 1, walk_step, &c, 0);
+	bpf_loop(newborn ? 1 : 2 * (STACK_FRAMES + 1), walk_step, &c, 0);
+	if (newborn)
+		w->r.end = STACK_WHOLE;
 	if ((seq & 1) || seq != *(volatile __u32 *)&maps->seq) { /* changed under the walk */
 		w->body.n = 0;
 		w->r.end = STACK_NO_PROCESS;
@@ -80,12 +84,22 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 	return 0;
 }
 
-/* A thread that has not come back from the call that made it: its stack is empty. */
-static __always_inline bool is_newborn(struct task_struct *task)
+/*
+ * A thread that has not come back from the call that made it, on a stack of its own: there is
+ * nothing on it yet, or what was there before (posix_spawn).
+ */
+static __noinline int is_newborn(struct task_struct *task)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u64 stack[2]; /* of struct clone_args: lowest address and size */
 
-	return !regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3);
+	if (regs->ax)
+		return 0;
+	if (regs->orig_ax == __NR_clone)
+		return regs->si && regs->si == regs->sp;
+	return regs->orig_ax == __NR_clone3 &&
+	       !bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) &&
+	       stack[0] + stack[1] == regs->sp;
 }
 
 /* The user stack of the current task from work->r on: into work->body. */
@@ -95,11 +109,8 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 level, __u32 p
 	__u64 mm = (__u64)KREAD_KNOWN(task, mm);
 	struct stacks_maps *maps;
 
-	w->hash = w->raw = w->late = w->body.n = 0;
+	walk_begin(w, STEP_PASS);
 	w->window_bytes = 0;
-	w->at = STACKS_MAPPINGS;
-	w->r.exact = 1;
-	w->r.guess = 0;
 	w->r.end = STACK_NO_USER;
 	if (!mm || (task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING)))
 		return 0;
@@ -109,9 +120,7 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 level, __u32 p
 		return 0;
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
-		walk_frames(w, maps, level, proc_id);
-	if (w->r.end == STACK_UNREAD && w->body.n == 1 && is_newborn(task))
-		w->r.end = STACK_WHOLE;
+		walk_frames(w, maps, level, proc_id, is_newborn(task));
 	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
 	return 0;
@@ -156,6 +165,8 @@ __noinline __u64 stacks_send_copy(__u32 level, __u32 proc_id)
 	e->sp = w->sp;
 	e->bp = w->bp;
 	e->di = w->di;
+	e->known = w->r.known;
+	__builtin_memcpy(e->gp, w->r.gp, sizeof(e->gp));
 	n = maps->n;
 	barrier_var(n);
 	if (n > STACKS_MAPPINGS ||
@@ -237,36 +248,83 @@ __noinline __u64 stacks_walk_tell(__u32 level, __u32 proc_id)
 	return stacks_tell(level, w->body.n, w->r.end, w->hash);
 }
 
-/* From these registers. */
-static __always_inline __u64 stacks_user_at(__u32 level, const struct target *t, __u64 ip, __u64 sp,
-					    __u64 bp, __u64 di)
+/* A level's work, for registers to be put in. NULL: it is taken (counted). */
+static __always_inline struct stacks_work *walk_take(__u32 level)
 {
 	struct stacks_work *w = stacks_work_of(level);
+
+	if (w && level == STACKS_UPROBE && __sync_lock_test_and_set(&w->busy, 1)) {
+		counter_add(COUNTER_BUSY_STACK);
+		return NULL;
+	}
+	if (w)
+		w->r.known = STEP_KNOWN_NONE;
+	return w;
+}
+
+static __always_inline __u64 walk_from(struct stacks_work *w, __u32 level, const struct target *t,
+				       __u64 ip, __u64 sp, __u64 bp, __u64 di)
+{
 	__u64 hash;
 
-	if (!w)
-		return 0;
-	if (level == STACKS_UPROBE && __sync_lock_test_and_set(&w->busy, 1)) {
-		counter_add(COUNTER_BUSY_STACK);
-		return 0;
-	}
 	w->body.head.who = *t;
-	w->r.pc = w->pc = ip;
-	w->r.sp = w->sp = sp;
-	w->r.bp = w->bp = bp;
-	w->r.di = w->di = di;
+	w->pc = ip;
+	w->sp = sp;
+	w->bp = bp;
+	w->di = di;
 	hash = stacks_walk_tell(level, t->proc_id);
 	if (level == STACKS_UPROBE)
 		w->busy = 0;
 	return hash;
 }
 
-/* From those that the current task had when it came into the kernel. */
+/* From these registers. */
+static __always_inline __u64 stacks_user_at(__u32 level, const struct target *t, __u64 ip, __u64 sp,
+					    __u64 bp, __u64 di)
+{
+	struct stacks_work *w = walk_take(level);
+
+	return w ? walk_from(w, level, t, ip, sp, bp, di) : 0;
+}
+
+/* All registers, by DWARF's numbers, of a struct pt_regs or a sample's. */
+#define WALK_REGISTERS(w, regs)                                                                    \
+	do {                                                                                       \
+		(w)->r.gp[0] = (regs)->ax;                                                         \
+		(w)->r.gp[1] = (regs)->dx;                                                         \
+		(w)->r.gp[2] = (regs)->cx;                                                         \
+		(w)->r.gp[3] = (regs)->bx;                                                         \
+		(w)->r.gp[4] = (regs)->si;                                                         \
+		(w)->r.gp[5] = (regs)->di;                                                         \
+		(w)->r.gp[8] = (regs)->r8;                                                         \
+		(w)->r.gp[9] = (regs)->r9;                                                         \
+		(w)->r.gp[10] = (regs)->r10;                                                       \
+		(w)->r.gp[11] = (regs)->r11;                                                       \
+		(w)->r.gp[12] = (regs)->r12;                                                       \
+		(w)->r.gp[13] = (regs)->r13;                                                       \
+		(w)->r.gp[14] = (regs)->r14;                                                       \
+		(w)->r.gp[15] = (regs)->r15;                                                       \
+		(w)->r.known = STEP_KNOWN_ALL;                                                     \
+	} while (0)
+
+/*
+ * From those that the current task had when it came into the kernel. A call's leaf is found by
+ * rsp: of its other registers rbx is enough.
+ */
 static __always_inline __u64 stacks_user(__u32 level, const struct target *t)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct stacks_work *w = walk_take(level);
 
-	return stacks_user_at(level, t, regs->ip, regs->sp, regs->bp, regs->di);
+	if (!w)
+		return 0;
+	if ((__s64)regs->orig_ax < 0) {
+		WALK_REGISTERS(w, regs);
+	} else {
+		w->r.gp[STEP_RBX] = regs->bx;
+		w->r.known = STEP_KNOWN_RBX;
+	}
+	return walk_from(w, level, t, regs->ip, regs->sp, regs->bp, regs->di);
 }
 
 #endif
