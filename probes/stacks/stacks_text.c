@@ -3,8 +3,11 @@
 #include <stdio.h>
 
 #include "format.h"
+#include "stack_path.h"
 #include "stacks_user.h"
 #include "text_lines.h"
+
+#define NOT_SAMPLED_PART 20 /* of all time: more is worth a word */
 
 void stacks_text(const struct report *r, struct text_lines *t)
 {
@@ -22,6 +25,9 @@ void stacks_text(const struct report *r, struct text_lines *t)
 		  s->samples ? 100.0 * (double)(s->samples - s->truncated) / (double)s->samples
 			     : 100.0);
 	if (s->not_sampled_ns)
-		text_line(t, "%s of threads too short, or of states too rare, for a sample",
-			  format_duration(buf, s->not_sampled_ns, t->utf8));
+		text_line(t, "%s of threads too short, or of states too rare, for a sample%s",
+			  format_duration(buf, s->not_sampled_ns, t->utf8),
+			  s->not_sampled_ns > stack_rows_ns(s) / NOT_SAMPLED_PART
+				  ? ": -F 999 and --stack-quantum 100us see more"
+				  : "");
 }

@@ -69,6 +69,15 @@ static void check_golden(const struct text_case *c, struct text_style style, con
 	free(text);
 }
 
+static const struct text_case *text_case_named(const char *name)
+{
+	const struct text_case *c = text_cases;
+
+	while (strcmp(c->name, name) != 0)
+		c++;
+	return c;
+}
+
 static void golden_files(void **state)
 {
 	for (const struct text_case *c = text_cases; c->name; c++) {
@@ -139,6 +148,27 @@ static void color_adds_only_color(void **state)
 }
 
 /* Nothing known: one line of what ran, and no empty section. */
+/* What was missed is worth a word when it is much. */
+static void much_without_a_sample(void **state)
+{
+	const struct text_style style = { 120, false, true };
+
+	for (uint64_t ms = 30; ms <= 600; ms += 570) {
+		struct report *r = report_new();
+		char *text = NULL;
+		size_t size = 0;
+		FILE *f = open_memstream(&text, &size);
+
+		text_case_named("stacks")->fill(r);
+		r->stacks.not_sampled_ns = ms * 1000000;
+		text_report(f, r, &style);
+		fclose(f);
+		assert_int_equal(strstr(text, "-F 999") != NULL, ms == 600);
+		free(text);
+		report_free(r);
+	}
+}
+
 static void empty_report(void **state)
 {
 	struct report r = { .wall_ns = 1000, .has_exit = true };
@@ -156,9 +186,8 @@ static void empty_report(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(golden_files),
-		cmocka_unit_test(every_width),
-		cmocka_unit_test(color_adds_only_color),
+		cmocka_unit_test(golden_files),          cmocka_unit_test(every_width),
+		cmocka_unit_test(color_adds_only_color), cmocka_unit_test(much_without_a_sample),
 		cmocka_unit_test(empty_report),
 	};
 
