@@ -16,6 +16,7 @@
 
 #include "code_paths.h"
 #include "format.h"
+#include "stacks.h"
 #include "text.h"
 #include "text_reports.h"
 
@@ -148,6 +149,30 @@ static void color_adds_only_color(void **state)
 }
 
 /* Nothing known: one line of what ran, and no empty section. */
+static void why_stacks_are_cut(void **state)
+{
+	const struct text_style style = { 160, false, true };
+
+	for (uint64_t cut = 46; cut <= 47; cut++) { /* of 4695: one in a hundred */
+		struct report *r = report_new();
+		char *text = NULL;
+		size_t size = 0;
+		FILE *f = open_memstream(&text, &size);
+
+		text_case_named("stacks")->fill(r);
+		r->stacks.truncated = cut;
+		r->stacks.ends[STACK_DEEP] = 20;
+		r->stacks.ends[STACK_NO_ROW] = cut - 20;
+		text_report(f, r, &style);
+		fclose(f);
+		assert_int_equal(strstr(text, "whole, most others cut: no unwind information\n") !=
+					 NULL,
+				 cut == 47);
+		free(text);
+		report_free(r);
+	}
+}
+
 /* What was missed is worth a word when it is much. */
 static void much_without_a_sample(void **state)
 {
