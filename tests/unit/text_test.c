@@ -213,7 +213,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden_files),          cmocka_unit_test(every_width),
 		cmocka_unit_test(color_adds_only_color), cmocka_unit_test(much_without_a_sample),
-		cmocka_unit_test(empty_report),
+		cmocka_unit_test(why_stacks_are_cut),    cmocka_unit_test(empty_report),
 	};
 
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
