@@ -178,7 +178,7 @@ def attached(pid, path):
             p.kill()
 
 
-@test
+@test(timeout=WAIT + 60)
 def mappings_of_a_process_that_was_there():
     with tempfile.TemporaryDirectory(prefix="dwell-test-") as d, \
             started(PYTHON, "-c", CHANGES + STAY) as p:
@@ -236,7 +236,7 @@ def settle(p):
         time.sleep(0.05)
 
 
-@test
+@test(timeout=WAIT + 60)
 def stack_of_python_as_elfutils_sees_it():
     script = ("import sys\ndef a(n): return a(n - 1) if n else sorted([2, 1], key=lambda x: "
               "sys.stdin.readline())\nprint('up', flush=True)\na(20)")
