@@ -84,21 +84,27 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 	return 0;
 }
 
+/* In the call that made it? */
+static __always_inline bool in_its_clone(struct pt_regs *regs)
+{
+	return !regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3);
+}
+
 /*
  * A thread that has not come back from the call that made it, on a stack of its own: there is
- * nothing on it yet, or what was there before (posix_spawn).
+ * nothing on it yet, or what was there before (posix_spawn). The arguments of clone3 lie on the
+ * stack of who made it and may be gone by now.
  */
 static __noinline int is_newborn(struct task_struct *task)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u64 stack[2]; /* of struct clone_args: lowest address and size */
 
-	if (regs->ax)
+	if (!in_its_clone(regs))
 		return 0;
 	if (regs->orig_ax == __NR_clone)
 		return regs->si && regs->si == regs->sp;
-	return regs->orig_ax == __NR_clone3 &&
-	       !bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) &&
+	return !bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) &&
 	       stack[0] + stack[1] == regs->sp;
 }
 
@@ -121,6 +127,9 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 level, __u32 p
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
 		walk_frames(w, maps, level, proc_id, is_newborn(task));
+	if (w->r.end == STACK_UNREAD && w->body.n == 1 &&
+	    in_its_clone((struct pt_regs *)bpf_task_pt_regs(task)))
+		w->r.end = STACK_WHOLE; /* never written to */
 	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
 	return 0;
