@@ -267,7 +267,7 @@ static __always_inline int window_word(struct stacks_work *w, __u64 *to, __u64 f
 {
 	__u64 at = from - w->window_from;
 
-	if ((at & 7) || at + sizeof(*to) > w->window_bytes) {
+	if ((at & 7) || at >= w->window_bytes) { /* which is a multiple of 8 */
 		if (window_read(w, from))
 			return -1;
 		at = 0;

@@ -86,20 +86,30 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 
 /*
  * A thread that has not come back from the call that made it, on a stack of its own: there is
- * nothing on it yet, or what was there before (posix_spawn).
+ * nothing on it yet, or what was there before. clone3's arguments may be gone by now, but not
+ * those of a child that goes on where its parent was: it has a copy, or the parent waits for it.
  */
 static __noinline int is_newborn(struct task_struct *task)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	__u64 stack[2]; /* of struct clone_args: lowest address and size */
+	__u64 stack[2] = {}; /* of struct clone_args: lowest address and size */
 
 	if (regs->ax)
 		return 0;
 	if (regs->orig_ax == __NR_clone)
 		return regs->si && regs->si == regs->sp;
 	return regs->orig_ax == __NR_clone3 &&
-	       !bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) &&
-	       stack[0] + stack[1] == regs->sp;
+	       (bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) ||
+		stack[0] || stack[1]);
+}
+
+/* A new thread's stack that could not be read, or that is at the end of its memory. */
+static __always_inline bool is_empty(const struct stacks_work *w, struct task_struct *task)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	return !(w->sp & (STACKS_PAGE - 1)) ||
+	       (!regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3));
 }
 
 /* The user stack of the current task from work->r on: into work->body. */
@@ -121,6 +131,8 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 level, __u32 p
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
 		walk_frames(w, maps, level, proc_id, is_newborn(task));
+	if (w->r.end == STACK_UNREAD && w->body.n == 1 && is_empty(w, task))
+		w->r.end = STACK_WHOLE;
 	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
 	return 0;
