@@ -45,9 +45,13 @@ static __noinline int maps_ask(__u32 proc_id)
 	struct stacks_process_event *e;
 	struct stacks_maps *maps;
 
-	if (!t || (t->flags & TARGET_PREEXEC))
+	if (!t)
 		return STACK_NO_USER;
 	maps = maps_open(proc_id);
+	if (maps && (t->flags & TARGET_PREEXEC)) { /* the exec will find this */
+		maps->mm = STACKS_MM_OLD;
+		return STACK_NO_USER;
+	}
 	if (!maps || __sync_lock_test_and_set(&maps->asked, 1))
 		return STACK_NO_PROCESS;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
