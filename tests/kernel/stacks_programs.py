@@ -464,7 +464,8 @@ outer_of_ours(300)
 @here
 def python_with_its_perf_map():
     """Python 3.12 and later make a piece of code for each function, without frame pointers."""
-    found = [path for pattern in ("/usr/bin/python3", os.path.expanduser("~/.pyenv/versions/*/bin/python3"))
+    places = ("/usr/bin/python3", os.path.expanduser("~/.pyenv/versions/*/bin/python3"))
+    found = [path for pattern in places
              for path in sorted(glob.glob(pattern + ".[0-9]*[0-9]"))
              if int(path.rsplit(".", 1)[1]) >= 12]
     if not found:
