@@ -13,6 +13,7 @@ test that fails has a second try; that it took one stands in its result (`# AGAI
 
     main()          # FILE.py [PATTERN...]: only tests whose name has a pattern in it
 """
+import fnmatch
 import os
 import signal
 import sys
@@ -89,7 +90,22 @@ def run_one(number, name, function, timeout):
     return not isinstance(outcome, str)
 
 
+def not_in_guests():
+    """Patterns of this file's tests that are not made in a guest: vm/not-in-guests."""
+    name = os.path.basename(sys.argv[0])[:-len(".py")]
+    with open(os.path.join(os.path.dirname(__file__), "vm", "not-in-guests"), encoding="ascii") as f:
+        lines = [line.partition(":")[2] for line in f if line.startswith(f"{name}:")]
+    patterns = [p.strip() for line in lines for p in line.split(";")]
+    stale = [p for p in patterns if not any(fnmatch.fnmatchcase(t[0], p) for t in tests)]
+    if stale:
+        raise SystemExit(f"vm/not-in-guests: {name} has no test {stale}")
+    return patterns
+
+
 def main():
+    out = not_in_guests()
+    if os.environ.get("DWELL_GUEST"):
+        tests[:] = [t for t in tests if not any(fnmatch.fnmatchcase(t[0], p) for p in out)]
     chosen = [t for t in tests
               if len(sys.argv) < 2 or any(p in t[0] for p in sys.argv[1:])]
     say(f"1..{len(chosen)}")

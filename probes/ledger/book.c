@@ -62,6 +62,21 @@ void check_thread(struct checks *c, const struct ledger_final *f)
 
 /* ---- ended threads ---- */
 
+bool book_reach(struct ledger_book *b, uint32_t block)
+{
+	if (block >= b->nblocks)
+		return false;
+	map_window_reach(&b->hists, (block + 1) * sizeof(*b->blocks));
+	return true;
+}
+
+void book_reach_thread(struct ledger_book *b, struct ledger_thread *t)
+{
+	for (int i = 0; i < LEDGER_STATES; i++)
+		if (t->hist[i] < HIST_UNASKED && !book_reach(b, t->hist[i]))
+			t->hist[i] = HIST_NONE;
+}
+
 static void ledger_process_free(void *data)
 {
 	struct ledger_process *lp = data;
@@ -143,8 +158,12 @@ static struct ledger_sum *process_sum(struct ledger_process *lp)
 	lp->sum = calloc(1, sizeof(*lp->sum));
 	if (!lp->sum)
 		abort();
-	if (lp->done) /* this end came after the others had been told */
-		sum_add_account(lp->sum, lp->done);
+	if (lp->done) { /* this end came after the others had been told */
+		struct account a;
+
+		packed_read(lp->done, 0, ACCOUNT_WORDS, (uint64_t *)&a);
+		sum_add_account(lp->sum, &a);
+	}
 	free(lp->done);
 	lp->done = NULL;
 	return lp->sum;
@@ -153,10 +172,12 @@ static struct ledger_sum *process_sum(struct ledger_process *lp)
 /* A dead process needs its percentiles only, not the buckets they came from. */
 static void process_done(struct ledger_process *lp)
 {
-	lp->done = calloc(1, sizeof(*lp->done));
+	struct account a = { 0 };
+
+	sum_account(lp->sum, &a);
+	lp->done = packed_new((uint64_t *)&a, ACCOUNT_WORDS);
 	if (!lp->done)
 		abort();
-	sum_account(lp->sum, lp->done);
 	sum_clear(lp->sum);
 	free(lp->sum);
 	lp->sum = NULL;

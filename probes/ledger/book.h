@@ -6,6 +6,8 @@
 #include <uthash.h>
 
 #include "ledger.h"
+#include "map_window.h"
+#include "packed.h"
 #include "report.h"
 #include "rows.h"
 #include "session.h"
@@ -24,7 +26,7 @@ struct command_entry {
 /* A process's own part of its row in the tree (struct process.ledger). */
 struct ledger_process {
 	struct ledger_sum *sum; /* its dead threads; NULL once done */
-	struct account *done;   /* when it is dead: the account, a tenth of the sum's size */
+	struct packed *done;    /* when it is dead: a struct account, a hundredth of the sum */
 	/* dead threads, at most what THREADS_KEPT leaves; none when there was but one, whose
 	 * account is the process's */
 	struct thread_row *threads;
@@ -61,7 +63,8 @@ void cpu_time_close(struct cpu_time *c);
 struct snapshot; /* a report while it is made, book_report.c */
 
 struct ledger_book {
-	uint32_t (*blocks)[HIST_BUCKETS]; /* mapped ledger_hists */
+	uint32_t (*blocks)[HIST_BUCKETS]; /* ledger_hists; book_reach() first */
+	struct map_window hists;
 	uint32_t nblocks;
 	int free_fd;
 	struct ledger_sum tree; /* every ended thread */
@@ -75,7 +78,13 @@ struct ledger_book {
 	uint64_t unsteady; /* threads born or ended while the living were read */
 };
 
-/* A thread has ended. */
+#define ACCOUNT_WORDS (sizeof(struct account) / sizeof(uint64_t)) /* it has nothing else */
+
+/* Maps the block; false: there is none of that number. */
+bool book_reach(struct ledger_book *b, uint32_t block);
+/* Maps the account's blocks; a number that makes no sense becomes HIST_NONE. */
+void book_reach_thread(struct ledger_book *b, struct ledger_thread *t);
+/* A thread has ended; its blocks are mapped. */
 void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_final *f);
 /* No thread of the process is left, though the end of some was not told. */
 void book_presume_dead(struct ledger_book *b, struct tree *tree, struct process *p);

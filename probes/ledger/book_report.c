@@ -124,6 +124,14 @@ static void fill_threads(struct report *r, const struct ledger_process *lp, cons
 	qsort(row->threads, row->nthreads, sizeof(*row->threads), threads_by_lifetime);
 }
 
+static void add_done(struct ledger_sum *sum, const struct packed *done)
+{
+	struct account a;
+
+	packed_read(done, 0, ACCOUNT_WORDS, (uint64_t *)&a);
+	sum_add_account(sum, &a);
+}
+
 static void fill_process(struct report *r, const struct process *p, const struct draft *d,
 			 struct process_row *row)
 {
@@ -142,14 +150,14 @@ static void fill_process(struct report *r, const struct process *p, const struct
 	row->threads_born = p->threads_born;
 	row->threads_live = d ? (uint32_t)d->sum.threads : 0;
 	if (lp && lp->done && !d) {
-		row->account = *lp->done;
+		packed_read(lp->done, 0, ACCOUNT_WORDS, (uint64_t *)&row->account);
 	} else {
 		struct ledger_sum sum = { 0 };
 
 		if (lp && lp->sum)
 			sum_add(&sum, lp->sum);
 		else if (lp && lp->done)
-			sum_add_account(&sum, lp->done);
+			add_done(&sum, lp->done);
 		if (d)
 			sum_add(&sum, &d->sum);
 		sum_account(&sum, &row->account);
@@ -264,9 +272,7 @@ void book_live(struct ledger_book *b, struct session *s, struct ledger_final *f)
 	struct draft *d = draft_of(&snap->drafts, tree_process(&s->tree, &f->thread.who));
 	struct ledger_sum one = { 0 };
 
-	for (int i = 0; i < LEDGER_STATES; i++)
-		if (f->thread.hist[i] < HIST_UNASKED && f->thread.hist[i] >= b->nblocks)
-			f->thread.hist[i] = HIST_NONE;
+	book_reach_thread(b, &f->thread);
 	if (f->thread.who.tid == d->process->pid)
 		memcpy(d->process->comm, f->comm, COMM_LEN);
 	sum_add_thread(&one, f, blocks_of(b));

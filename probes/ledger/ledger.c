@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "causes.h"
@@ -68,7 +67,7 @@ static int ledger_start(struct probe *p)
 	struct ledger_book *b = calloc(1, sizeof(*b));
 	struct bpf_map_info info = { 0 };
 	uint32_t len = sizeof(info);
-	int fd = probe_map_fd(p, "ledger_hists");
+	int fd = probe_map_fd(p, "ledger_hists"), err;
 
 	if (!b)
 		return err_set(-ENOMEM, "no memory");
@@ -77,12 +76,11 @@ static int ledger_start(struct probe *p)
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		return err_set(-errno, "cannot size the histograms");
 	b->nblocks = info.max_entries;
-	b->blocks = mmap(NULL, (size_t)b->nblocks * sizeof(*b->blocks), PROT_READ | PROT_WRITE,
-			 MAP_SHARED, fd, 0);
-	if (b->blocks == MAP_FAILED) {
-		b->blocks = NULL;
-		return err_set(-errno, "cannot map the histograms");
-	}
+	err = map_window_open(&b->hists, fd, (size_t)b->nblocks * sizeof(*b->blocks));
+	if (err)
+		return err_set(err, "cannot map the histograms");
+	b->blocks = (uint32_t(*)[HIST_BUCKETS])(void *)b->hists.at;
+	book_reach(b, LEDGER_STATES); /* those that threads without one share */
 	b->free_fd = probe_map_fd(p, "ledger_free_hists");
 	return cpu_time_open(&b->cpu_time, probe_map_fd(p, "ledger_cpu_ns"));
 }
@@ -93,8 +91,7 @@ static void ledger_free(struct probe *p)
 
 	if (!b)
 		return;
-	if (b->blocks)
-		munmap(b->blocks, (size_t)b->nblocks * sizeof(*b->blocks));
+	map_window_close(&b->hists);
 	book_free(b);
 	p->data = NULL;
 }
@@ -102,7 +99,7 @@ static void ledger_free(struct probe *p)
 /* Empties a dead thread's block and hands it back to the kernel side. */
 static void give_back(struct ledger_book *b, uint32_t block)
 {
-	if (block < LEDGER_STATES || block >= b->nblocks)
+	if (block < LEDGER_STATES || !book_reach(b, block))
 		return;
 	memset(b->blocks[block], 0, sizeof(b->blocks[block]));
 	bpf_map_update_elem(b->free_fd, NULL, &block, 0);
@@ -153,15 +150,20 @@ static bool ledger_event(struct probe *p, const struct event_head *head, size_t 
 		return false;
 	if (!unpack((const void *)head, size, &f))
 		return true;
-	for (int i = 0; i < LEDGER_STATES; i++)
-		if (f.thread.hist[i] < HIST_UNASKED && f.thread.hist[i] >= b->nblocks)
-			f.thread.hist[i] = HIST_NONE;
+	book_reach_thread(b, &f.thread);
 	book_final(b, &p->session->tree, &f);
 	session_account(p->session, &f);
 	for (int i = 0; i < LEDGER_STATES; i++)
 		if (f.thread.hist[i] < HIST_UNASKED)
 			give_back(b, f.thread.hist[i]);
 	return true;
+}
+
+static void ledger_poll(struct probe *p)
+{
+	struct ledger_book *b = p->data;
+
+	rows_poll(b->rows, p);
 }
 
 /* Histogram blocks of threads whose end the ring refused: into the tree's. */
@@ -173,7 +175,7 @@ static void take_spilled_hists(struct probe *p, struct ledger_book *b)
 	while (!bpf_map_lookup_and_delete_elem(fd, NULL, &tag)) {
 		uint32_t state = tag >> 24, block = tag & 0xffffff;
 
-		if (state >= LEDGER_STATES || block >= b->nblocks)
+		if (state >= LEDGER_STATES || !book_reach(b, block))
 			continue;
 		sum_hist_add(&b->tree, (int)state, b->blocks[block]);
 		give_back(b, block);
@@ -264,6 +266,7 @@ const struct probe_class ledger_probe = {
 	.configure = ledger_configure,
 	.start = ledger_start,
 	.event = ledger_event,
+	.poll = ledger_poll,
 	.snapshot = ledger_snapshot,
 	.free = ledger_free,
 };

@@ -121,11 +121,11 @@ enum stack_user {
  * waiting for a CPU: ns[0] and ns[1].
  */
 struct stack_account {
-	__u64 debt_ns[2];          /* time off the CPU that no sample stands for yet; preempted */
-	__u64 read_ns;             /* when the user's stack was last read at a preemption */
-	__u64 ns[2];               /* what the sample of the present stay stands for */
-	__u32 count[2];            /* of it; both 0: it is none */
-	__u64 user, python;        /* its stacks, by hash */
+	__u64 debt_ns[2];   /* time off the CPU that no sample stands for yet; preempted */
+	__u64 read_ns;      /* when the user's stack was last read at a preemption */
+	__u64 ns[2];        /* what the sample of the present stay stands for */
+	__u32 count[2];     /* of it; both 0: it is none */
+	__u64 user, python; /* its stacks, by hash */
 	__u64 kernel;
 	__u64 waker, waker_kernel; /* of who ended its block */
 	__u64 ip, sp;              /* the user's, in the call that waits */

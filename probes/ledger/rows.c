@@ -1,47 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Objects and wakers; see rows.h. Names of objects are made in object_name.c. */
-#include "rows.h"
+/* Objects and wakers; see rows.h. The report is made in rows_report.c. */
+#include "rows_private.h"
 
 #include <bpf/bpf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-#include "object_name.h"
-#include "sum.h"
-
-struct object_entry {
-	struct object_key key;
-	struct ledger_stat stat;
-	UT_hash_handle hh;
-};
-
-struct waker_entry {
-	struct waker_key key;
-	struct waker_sum sum;
-	UT_hash_handle hh;
-};
-
-/* A sleeper by its serial number, for the rows that name it after its end. */
-struct ident {
-	uint32_t thread_id, proc_id, pid, tid;
-	char comm[COMM_LEN];
-	UT_hash_handle hh;
-};
-
-/* What stands in no entry, and how many entries that were. */
-struct folded {
-	struct ledger_other sum;
-	uint64_t objects, wakers;
-	unsigned int room; /* entries that each table may have */
-};
-
-struct rows {
-	struct object_entry *objects;
-	struct waker_entry *wakers;
-	struct ident *idents;
-	struct folded other;
-};
+#include "harvest.h"
+#include "session.h"
 
 struct rows *rows_new(void)
 {
@@ -88,12 +54,12 @@ void rows_free(struct rows *rows)
 	free(rows);
 }
 
-static int objects_by_ns(struct object_entry *a, struct object_entry *b)
+int rows_objects_by_ns(struct object_entry *a, struct object_entry *b)
 {
 	return a->stat.ns > b->stat.ns ? -1 : a->stat.ns < b->stat.ns;
 }
 
-static int wakers_by_ns(struct waker_entry *a, struct waker_entry *b)
+int rows_wakers_by_ns(struct waker_entry *a, struct waker_entry *b)
 {
 	return a->sum.ns > b->sum.ns ? -1 : a->sum.ns < b->sum.ns;
 }
@@ -104,7 +70,7 @@ static void fold_objects(struct object_entry **table, struct folded *other)
 	struct object_entry *e, *next;
 	unsigned int n = 0;
 
-	HASH_SORT(*table, objects_by_ns);
+	HASH_SORT(*table, rows_objects_by_ns);
 	HASH_ITER(hh, *table, e, next) {
 		if (n++ < other->room / 2)
 			continue;
@@ -120,7 +86,7 @@ static void fold_wakers(struct waker_entry **table, struct folded *other)
 	struct waker_entry *e, *next;
 	unsigned int n = 0;
 
-	HASH_SORT(*table, wakers_by_ns);
+	HASH_SORT(*table, rows_wakers_by_ns);
 	HASH_ITER(hh, *table, e, next) {
 		if (n++ < other->room / 2)
 			continue;
@@ -132,8 +98,8 @@ static void fold_wakers(struct waker_entry **table, struct folded *other)
 	}
 }
 
-static void object_add(struct object_entry **table, const struct object_key *key,
-		       const struct ledger_stat *stat, struct folded *other)
+void rows_object_add(struct object_entry **table, const struct object_key *key,
+		     const struct ledger_stat *stat, struct folded *other)
 {
 	struct object_entry *e = NULL;
 
@@ -152,8 +118,8 @@ static void object_add(struct object_entry **table, const struct object_key *key
 	stat_merge(&e->stat, stat);
 }
 
-static void waker_add(struct waker_entry **table, const struct waker_key *key, uint64_t count,
-		      uint64_t ns, struct folded *other)
+void rows_waker_add(struct waker_entry **table, const struct waker_key *key, uint64_t count,
+		    uint64_t ns, struct folded *other)
 {
 	struct waker_entry *e = NULL;
 
@@ -180,8 +146,12 @@ static void ident_add(struct ident **table, const struct ledger_final *f)
 
 	HASH_FIND(hh, *table, &who->thread_id, sizeof(who->thread_id), i);
 	if (!i) {
-		if (HASH_COUNT(*table) >= IDENTS_KEPT)
-			return;
+		if (HASH_COUNT(*table) >= IDENTS_KEPT) { /* the head is the oldest */
+			struct ident *oldest = *table;
+
+			HASH_DEL(*table, oldest);
+			free(oldest);
+		}
 		i = calloc(1, sizeof(*i));
 		if (!i)
 			abort();
@@ -192,15 +162,17 @@ static void ident_add(struct ident **table, const struct ledger_final *f)
 	i->pid = who->pid;
 	i->tid = who->tid;
 	memcpy(i->comm, f->comm, COMM_LEN);
+	i->ended = !f->alive;
 }
 
 static void add_thread(struct object_entry **objects, struct waker_entry **wakers,
 		       struct folded *other, const struct ledger_thread *t)
 {
 	for (int i = 0; i < LEDGER_OBJECTS; i++)
-		object_add(objects, &t->objects[i].key, &t->objects[i].stat, other);
+		rows_object_add(objects, &t->objects[i].key, &t->objects[i].stat, other);
 	for (int i = 0; i < LEDGER_WAKERS; i++)
-		waker_add(wakers, &t->wakers[i].key, t->wakers[i].count, t->wakers[i].ns, other);
+		rows_waker_add(wakers, &t->wakers[i].key, t->wakers[i].count, t->wakers[i].ns,
+			       other);
 }
 
 void rows_add_thread(struct rows *rows, const struct ledger_final *f)
@@ -209,15 +181,69 @@ void rows_add_thread(struct rows *rows, const struct ledger_final *f)
 	add_thread(&rows->objects, &rows->wakers, &rows->other, &f->thread);
 }
 
-/* ---- the report ---- */
+/* ---- the kernel's tables ---- */
 
-struct gather {
-	struct object_entry *objects;
-	struct waker_entry *wakers;
-	struct folded other;
-	struct ledger_blocked *blocked;
-	size_t nblocked;
-};
+#define SWEEP_NS 200000000ULL
+#define SWEPT 1024 /* entries at a time: the iteration begins anew when some were taken out */
+
+static size_t take_objects(struct rows *rows, struct probe *p, int fd)
+{
+	struct object_key keys[SWEPT], key, *last = NULL;
+	struct ledger_stat stat;
+	size_t n = 0;
+
+	for (; n < SWEPT && !bpf_map_get_next_key(fd, last, &key); last = &key)
+		if (harvest_is_gone(p->session, key.proc_id))
+			keys[n++] = key;
+	for (size_t i = 0; i < n; i++)
+		if (!bpf_map_lookup_and_delete_elem(fd, &keys[i], &stat))
+			rows_object_add(&rows->objects, &keys[i], &stat, &rows->other);
+	return n;
+}
+
+static bool thread_is_gone(const struct rows *rows, uint32_t thread_id)
+{
+	struct ident *i = NULL;
+
+	HASH_FIND(hh, rows->idents, &thread_id, sizeof(thread_id), i);
+	return i && i->ended;
+}
+
+static size_t take_wakers(struct rows *rows, int fd)
+{
+	struct waker_key keys[SWEPT], key, *last = NULL;
+	struct waker_sum sum;
+	size_t n = 0;
+
+	for (; n < SWEPT && !bpf_map_get_next_key(fd, last, &key); last = &key)
+		if (thread_is_gone(rows, key.sleeper_thread_id))
+			keys[n++] = key;
+	for (size_t i = 0; i < n; i++)
+		if (!bpf_map_lookup_and_delete_elem(fd, &keys[i], &sum))
+			rows_waker_add(&rows->wakers, &keys[i], sum.count, sum.ns, &rows->other);
+	return n;
+}
+
+void rows_poll(struct rows *rows, struct probe *p)
+{
+	const uint64_t *counters = p->session->counters;
+	uint64_t ended = counters[COUNTER_THREADS_ENDED], now = session_clock();
+	uint64_t full = counters[COUNTER_OTHER_OBJECT] + counters[COUNTER_OTHER_WAKER];
+	int objects = probe_map_fd(p, "ledger_objects"), wakers = probe_map_fd(p, "ledger_wakers");
+
+	if (ended == rows->ended || now - rows->swept_ns < SWEEP_NS ||
+	    (full == rows->full && ended - rows->ended < IDENTS_KEPT / 8))
+		return;
+	while (take_objects(rows, p, objects) == SWEPT)
+		;
+	while (take_wakers(rows, wakers) == SWEPT)
+		;
+	rows->ended = ended;
+	rows->full = full;
+	rows->swept_ns = now;
+}
+
+/* ---- a report begins ---- */
 
 /* The block that a living thread is in the middle of belongs to its object too. */
 static void add_present_object(struct gather *g, const struct ledger_final *f)
@@ -228,7 +254,7 @@ static void add_present_object(struct gather *g, const struct ledger_final *f)
 	if (!t->object || t->object > LEDGER_OBJECTS || f->now_ns <= t->since_ns)
 		return;
 	now.ns = now.max_ns = now.min_ns = f->now_ns - t->since_ns;
-	object_add(&g->objects, &t->objects[t->object - 1].key, &now, &g->other);
+	rows_object_add(&g->objects, &t->objects[t->object - 1].key, &now, &g->other);
 }
 
 struct gather *rows_begin(const struct rows *rows)
@@ -242,9 +268,9 @@ struct gather *rows_begin(const struct rows *rows)
 	g->other = rows->other;
 	g->other.room = ROWS_GATHERED;
 	HASH_ITER(hh, rows->objects, o, onext)
-		object_add(&g->objects, &o->key, &o->stat, &g->other);
+		rows_object_add(&g->objects, &o->key, &o->stat, &g->other);
 	HASH_ITER(hh, rows->wakers, w, wnext)
-		waker_add(&g->wakers, &w->key, w->sum.count, w->sum.ns, &g->other);
+		rows_waker_add(&g->wakers, &w->key, w->sum.count, w->sum.ns, &g->other);
 	return g;
 }
 
@@ -277,166 +303,6 @@ void rows_add_live(struct rows *rows, struct gather *g, const struct ledger_fina
 	ident_add(&rows->idents, f);
 	add_thread(&g->objects, &g->wakers, &g->other, &f->thread);
 	add_present_object(g, f);
-}
-
-static void gather_kernel(struct gather *g, struct probe *p)
-{
-	struct object_key okey, *olast = NULL;
-	struct waker_key wkey, *wlast = NULL;
-	struct ledger_other other;
-	struct ledger_stat stat;
-	struct waker_sum sum;
-	int fd = probe_map_fd(p, "ledger_objects");
-
-	for (; !bpf_map_get_next_key(fd, olast, &okey); olast = &okey)
-		if (!bpf_map_lookup_elem(fd, &okey, &stat))
-			object_add(&g->objects, &okey, &stat, &g->other);
-	fd = probe_map_fd(p, "ledger_wakers");
-	for (; !bpf_map_get_next_key(fd, wlast, &wkey); wlast = &wkey)
-		if (!bpf_map_lookup_elem(fd, &wkey, &sum))
-			waker_add(&g->wakers, &wkey, sum.count, sum.ns, &g->other);
-	fd = probe_map_fd(p, "ledger_others");
-	for (uint32_t i = 0; i < LEDGER_STATES; i++) {
-		if (bpf_map_lookup_elem(fd, &i, &other))
-			continue;
-		stat_merge(&g->other.sum.objects, &other.objects);
-		g->other.sum.wakers.count += other.wakers.count;
-		g->other.sum.wakers.ns += other.wakers.ns;
-	}
-}
-
-static void report_objects(struct gather *g, struct probe *p, const struct tree *tree,
-			   struct report *r)
-{
-	struct ledger_report *l = &r->ledger;
-	struct object_entry *e, *next;
-	struct object_row *row;
-
-	HASH_SORT(g->objects, objects_by_ns);
-	l->objects = report_alloc(r, (ROWS_SHOWN + 1) * sizeof(*l->objects));
-	HASH_ITER(hh, g->objects, e, next) {
-		const struct process *proc = tree_find(tree, e->key.proc_id);
-
-		if (l->nobjects == ROWS_SHOWN) {
-			stat_merge(&g->other.sum.objects, &e->stat);
-			continue;
-		}
-		row = &l->objects[l->nobjects++];
-		row->pid = proc ? proc->pid : 0;
-		row->proc_id = e->key.proc_id;
-		row->address = e->key.kind == OBJECT_FUTEX ? e->key.a : 0;
-		if (proc)
-			memcpy(row->comm, proc->comm, COMM_LEN);
-		row->state = e->key.state;
-		row->kind = object_kind_name(e->key.kind);
-		row->name = object_name_make(r, p, &e->key);
-		row->ns = e->stat.ns;
-		row->count = e->stat.count;
-		row->max_ns = e->stat.max_ns;
-	}
-	if (!g->other.sum.objects.count)
-		return;
-	row = &l->objects[l->nobjects++];
-	*row = (struct object_row){
-		.state = STATE_OTHER,
-		.kind = "other",
-		.name = "other",
-		.ns = g->other.sum.objects.ns,
-		.count = g->other.sum.objects.count,
-		.max_ns = g->other.sum.objects.max_ns,
-	};
-}
-
-static void report_locks(struct gather *g, struct report *r)
-{
-	struct ledger_report *l = &r->ledger;
-	struct object_entry *e, *next;
-	size_t n = 0;
-
-	HASH_ITER(hh, g->objects, e, next)
-		n += e->key.kind == OBJECT_FUTEX || e->key.kind == OBJECT_SYSV;
-	n = n < LOCKS_SHOWN ? n : LOCKS_SHOWN;
-	l->locks = report_alloc(r, (n + 1) * sizeof(*l->locks));
-	HASH_ITER(hh, g->objects, e, next) {
-		if ((e->key.kind != OBJECT_FUTEX && e->key.kind != OBJECT_SYSV) || l->nlocks == n)
-			continue;
-		l->locks[l->nlocks++] = (struct ledger_lock){
-			.address = e->key.a,
-			.proc_id = e->key.proc_id,
-			.kind = e->key.kind,
-			.ns = e->stat.ns,
-			.count = e->stat.count,
-			.max_ns = e->stat.max_ns,
-		};
-	}
-	l->blocked = report_alloc(r, (g->nblocked + 1) * sizeof(*l->blocked));
-	if (g->nblocked)
-		memcpy(l->blocked, g->blocked, g->nblocked * sizeof(*l->blocked));
-	l->nblocked = g->nblocked;
-}
-
-static const char *const waker_names[] = { "thread", "timer", "interrupt" };
-
-static void report_waker(const struct waker_entry *e, const struct rows *rows, int names_fd,
-			 struct waker_row *row)
-{
-	struct waker_name name;
-	struct ident *who = NULL;
-
-	HASH_FIND(hh, rows->idents, &e->key.sleeper_thread_id, sizeof(uint32_t), who);
-	if (who) {
-		row->pid = who->pid;
-		row->tid = who->tid;
-		memcpy(row->comm, who->comm, COMM_LEN);
-	}
-	row->state = e->key.state;
-	row->waker = waker_names[e->key.kind <= WAKER_IRQ ? e->key.kind : WAKER_IRQ];
-	row->count = e->sum.count;
-	row->ns = e->sum.ns;
-	if (e->key.kind != WAKER_THREAD)
-		return;
-	row->waker_tid = e->key.waker_tid;
-	if (!bpf_map_lookup_elem(names_fd, &e->key.waker_tid, &name)) {
-		row->waker_tid = name.tid;
-		memcpy(row->waker_comm, name.comm, COMM_LEN);
-	}
-}
-
-static void report_wakers(struct gather *g, struct probe *p, const struct rows *rows,
-			  struct report *r)
-{
-	struct ledger_report *l = &r->ledger;
-	int fd = probe_map_fd(p, "ledger_waker_names");
-	struct waker_entry *e, *next;
-
-	HASH_SORT(g->wakers, wakers_by_ns);
-	l->wakers = report_alloc(r, (ROWS_SHOWN + 1) * sizeof(*l->wakers));
-	HASH_ITER(hh, g->wakers, e, next) {
-		if (l->nwakers == ROWS_SHOWN) {
-			g->other.sum.wakers.count += e->sum.count;
-			g->other.sum.wakers.ns += e->sum.ns;
-			continue;
-		}
-		report_waker(e, rows, fd, &l->wakers[l->nwakers++]);
-	}
-	if (g->other.sum.wakers.count)
-		l->wakers[l->nwakers++] = (struct waker_row){
-			.state = STATE_OTHER,
-			.waker = "other",
-			.count = g->other.sum.wakers.count,
-			.ns = g->other.sum.wakers.ns,
-		};
-}
-
-void rows_report(const struct rows *rows, struct gather *g, struct probe *p,
-		 const struct tree *tree, struct report *r)
-{
-	gather_kernel(g, p);
-	report_objects(g, p, tree, r);
-	report_locks(g, r);
-	report_wakers(g, p, rows, r);
-	r->ledger.objects_folded = g->other.objects;
-	r->ledger.wakers_folded = g->other.wakers;
 }
 
 void rows_end(struct gather *g)

@@ -10,11 +10,11 @@
 #include "probe.h"
 #include "tree.h"
 
-#define ROWS_KEPT 8192      /* entries of dead threads in each table */
-#define ROWS_GATHERED 32768 /* and of all while a report is made */
-#define LOCKS_SHOWN 4096    /* locks, and threads that wait for one, of a report */
-#define ROWS_SHOWN 50       /* rows of a report; the rest is summed in one named other */
-#define IDENTS_KEPT 16384   /* sleepers known by name */
+#define ROWS_KEPT 2048     /* entries of dead threads in each table */
+#define ROWS_GATHERED 8192 /* and of all while a report is made */
+#define LOCKS_SHOWN 4096   /* locks, and threads that wait for one, of a report */
+#define ROWS_SHOWN 50      /* rows of a report; the rest is summed in one named other */
+#define IDENTS_KEPT 4096   /* sleepers known by name, the latest */
 
 struct rows;
 struct gather; /* the rows of a report while it is made */
@@ -23,6 +23,11 @@ struct rows *rows_new(void);
 void rows_free(struct rows *rows);
 /* Takes over the entries that a thread kept to itself, when it has ended. */
 void rows_add_thread(struct rows *rows, const struct ledger_final *f);
+/*
+ * At each poll: entries of the kernel's tables whose process or thread has ended are taken over, so
+ * that there is room for those that live.
+ */
+void rows_poll(struct rows *rows, struct probe *p);
 /* A report: begin, add each living thread, fill r->ledger.objects and .wakers and end. */
 struct gather *rows_begin(const struct rows *rows);
 void rows_add_live(struct rows *rows, struct gather *g, const struct ledger_final *f);

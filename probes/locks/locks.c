@@ -72,12 +72,24 @@ static int locks_start(struct probe *p)
 		return err_set(-ENOMEM, "no memory");
 	p->data = d;
 	d->modules = modules_new();
+	d->futexes.class = &locks_futexes_class;
+	d->sysv.class = &locks_sysv_class;
+	d->sites.class = &locks_sites_class;
 	d->has_kernel = !begin && !end;
 	d->has_stalls = !program_error(p, "locks_rcu_stall");
 	if (!d->has_kernel)
 		session_note(p->session, "locks inside the kernel are not seen: no tracepoint (%s)",
 			     strerror(begin ? -begin : -end));
 	return order_start(p);
+}
+
+static void locks_poll(struct probe *p)
+{
+	struct locks_data *d = p->data;
+
+	harvest_poll(&d->futexes, p);
+	harvest_poll(&d->sysv, p);
+	harvest_poll(&d->sites, p);
 }
 
 static void locks_free(struct probe *p)
@@ -88,6 +100,9 @@ static void locks_free(struct probe *p)
 		return;
 	order_stop(p);
 	modules_free(d->modules);
+	harvest_free(&d->futexes);
+	harvest_free(&d->sysv);
+	harvest_free(&d->sites);
 	free(d);
 	p->data = NULL;
 }
@@ -155,6 +170,23 @@ static void fill_tables(struct probe *p, struct report *r)
 	name_objects(r);
 }
 
+static void fill_absent(struct probe *p, struct report *r)
+{
+	static const struct absent_need needs[] = {
+		{ "rcu_stalls", "locks_rcu_stall",
+		  "the event rcu:rcu_stall_warning cannot be attached" },
+		{ 0 },
+	};
+	const struct locks_data *d = p->data;
+
+	absent_needs(r, &r->locks.absent, p, needs);
+	if (!d->has_kernel)
+		absent_add(r, &r->locks.absent, "kernel, sites",
+			   "the events lock:contention_begin and _end cannot be attached");
+	if (!r->locks.has_order)
+		absent_add(r, &r->locks.absent, "orders", "not asked for: --lock-order");
+}
+
 static int locks_snapshot(struct probe *p, struct report *r)
 {
 	const struct locks_data *d = p->data;
@@ -166,6 +198,7 @@ static int locks_snapshot(struct probe *p, struct report *r)
 	r->locks.has_stalls = d->has_stalls && !bpf_map_lookup_elem(probe_map_fd(p, "locks_stalls"),
 								    &zero, &r->locks.rcu_stalls);
 	r->locks.has_order = p->session->options->lock_order;
+	fill_absent(p, r);
 	if (r->final)
 		fill_tables(p, r);
 	return 0;
@@ -188,6 +221,7 @@ const struct probe_class locks_probe = {
 		   sizeof(maxima) / sizeof(maxima[0]) },
 	.configure = locks_configure,
 	.start = locks_start,
+	.poll = locks_poll,
 	.snapshot = locks_snapshot,
 	.text = locks_text,
 	.free = locks_free,

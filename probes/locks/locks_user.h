@@ -3,6 +3,7 @@
 #ifndef DWELL_LOCKS_USER_H
 #define DWELL_LOCKS_USER_H
 
+#include "harvest.h"
 #include "identity.h"
 #include "probe.h"
 #include "session.h"
@@ -14,9 +15,12 @@ struct text_lines;
 struct locks_data {
 	struct modules *modules;
 	bool has_kernel, has_stalls;
-	struct bpf_link *order_links[32]; /* uprobes of --lock-order */
+	struct harvest futexes, sysv, sites; /* tables by process, with what the dead have left */
+	struct bpf_link *order_links[32];    /* uprobes of --lock-order */
 	size_t norder_links;
 };
+
+extern const struct harvest_class locks_futexes_class, locks_sysv_class, locks_sites_class;
 
 /* Tables: each fills its part of r->locks from the kernel side's map. */
 void locks_table(struct probe *p, struct report *r);      /* futexes, by address */

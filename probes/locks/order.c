@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "elf_symbols.h"
+#include "detach.h"
 #include "err.h"
 #include "locks_user.h"
 
@@ -178,7 +179,7 @@ void order_stop(struct probe *p)
 	struct locks_data *d = p->data;
 
 	for (size_t i = 0; i < d->norder_links; i++)
-		bpf_link__destroy(d->order_links[i]);
+		detach_link(d->order_links[i]);
 	d->norder_links = 0;
 }
 

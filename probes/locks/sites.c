@@ -91,34 +91,85 @@ static void add_rest(struct locks_report *l)
 		l->sites[l->nsites++] = rest;
 }
 
-#define SITES_MAX 2048 /* locks_sites' own size */
+#define SITES_KEPT 512
+#define SITES_MAX (2048 + SITES_KEPT) /* locks_sites' own size, and the dead */
+
+struct site_filling {
+	struct naming naming;
+	struct report *r;
+};
+
+static void take_site(void *ctx, const void *key, const void *value)
+{
+	const struct locks_site *site = key;
+	const struct locks_site_sum *sum = value;
+	struct site_filling *f = ctx;
+	struct locks_site_row *row;
+
+	if (site->kind >= KERNEL_KINDS)
+		return;
+	row = row_of(&f->r->locks, SITES_MAX, site->proc_id, locks_kernel_names[site->kind],
+		     site_function(&f->naming, f->r, site));
+	if (!row)
+		return;
+	row->count += sum->count;
+	row->ns += sum->ns;
+	row->samples += sum->samples;
+	row->max_ns = sum->max_ns > row->max_ns ? sum->max_ns : row->max_ns;
+}
 
 void locks_sites_table(struct probe *p, struct report *r)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, "locks_name");
-	struct naming naming = { bpf_program__fd(prog), probe_map_fd(p, "locks_names") };
-	int fd = probe_map_fd(p, "locks_sites");
+	struct site_filling f = { { bpf_program__fd(prog), probe_map_fd(p, "locks_names") }, r };
+	struct locks_data *d = p->data;
 	struct locks_report *l = &r->locks;
-	struct locks_site site, *last = NULL;
-	struct locks_site_sum sum;
 
 	l->sites = report_alloc(r, (SITES_MAX + 1) * sizeof(*l->sites));
-	for (; !bpf_map_get_next_key(fd, last, &site); last = &site) {
-		struct locks_site_row *row;
-
-		if (bpf_map_lookup_elem(fd, &site, &sum) || site.kind >= KERNEL_KINDS)
-			continue;
-		row = row_of(l, SITES_MAX, site.proc_id, locks_kernel_names[site.kind],
-			     site_function(&naming, r, &site));
-		if (!row)
-			continue;
-		row->count += sum.count;
-		row->ns += sum.ns;
-		row->samples += sum.samples;
-		row->max_ns = sum.max_ns > row->max_ns ? sum.max_ns : row->max_ns;
-	}
+	harvest_each(&d->sites, p, take_site, &f);
 	qsort(l->sites, l->nsites, sizeof(*l->sites), by_ns);
 	for (size_t i = 0; i < l->nsites; i++)
 		locks_who(p, l->sites[i].proc_id, &l->sites[i].pid, l->sites[i].comm);
 	add_rest(l);
 }
+
+/* ---- of processes that have ended ---- */
+
+static uint64_t site_weight(const void *value)
+{
+	return ((const struct locks_site_sum *)value)->ns;
+}
+
+static void site_add(void *to, const void *value)
+{
+	struct locks_site_sum *sum = to;
+	const struct locks_site_sum *v = value;
+
+	sum->count += v->count;
+	sum->ns += v->ns;
+	sum->samples += v->samples;
+	sum->max_ns = v->max_ns > sum->max_ns ? v->max_ns : sum->max_ns;
+}
+
+/* The site, of all dead processes; add_rest() has what has no row at all. */
+static bool site_fold(void *key, const void *value)
+{
+	struct locks_site *site = key;
+	bool folded = !site->proc_id;
+
+	(void)value;
+	site->proc_id = 0;
+	return !folded;
+}
+
+const struct harvest_class locks_sites_class = {
+	.map = "locks_sites",
+	.key_size = sizeof(struct locks_site),
+	.value_size = sizeof(struct locks_site_sum),
+	.proc_id_at = offsetof(struct locks_site, proc_id),
+	.kept = SITES_KEPT,
+	.full = COUNTER_OTHER_SITE,
+	.weight = site_weight,
+	.add = site_add,
+	.fold = site_fold,
+};

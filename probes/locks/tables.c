@@ -97,16 +97,19 @@ static int entries_by_time(struct entry *a, struct entry *b)
 	return a->key.address < b->key.address ? -1 : 1;
 }
 
+static void take_futex(void *ctx, const void *key, const void *value)
+{
+	const struct locks_key *k = key;
+
+	entry_of(ctx, k->proc_id, k->address)->row.calls = ((const struct locks_row *)value)->calls;
+}
+
 static struct entry *gather(struct probe *p, struct report *r)
 {
-	int fd = probe_map_fd(p, "locks_futexes");
-	struct locks_key key, *last = NULL;
+	struct locks_data *d = p->data;
 	struct entry *table = NULL, *e;
-	struct locks_row row;
 
-	for (; !bpf_map_get_next_key(fd, last, &key); last = &key)
-		if (!bpf_map_lookup_elem(fd, &key, &row))
-			entry_of(&table, key.proc_id, key.address)->row.calls = row.calls;
+	harvest_each(&d->futexes, p, take_futex, &table);
 	for (size_t i = 0; i < r->ledger.nlocks; i++) {
 		const struct ledger_lock *l = &r->ledger.locks[i];
 
@@ -234,27 +237,111 @@ static void join_sysv(const struct report *r, struct locks_sysv_row *row)
 	}
 }
 
-#define SYSV_MAX 1024 /* locks_sysv's own size */
+#define SYSV_KEPT 512
+#define SYSV_MAX (1024 + SYSV_KEPT) /* locks_sysv's own size, and the dead */
+
+static void take_sysv(void *ctx, const void *key, const void *value)
+{
+	const struct locks_key *k = key;
+	struct report *r = ctx;
+	struct locks_report *l = &r->locks;
+	struct locks_sysv_row *row = &l->sysv[l->nsysv];
+
+	if (l->nsysv == SYSV_MAX)
+		return;
+	row->calls = *(const struct locks_sems *)value;
+	row->semid = k->address;
+	row->proc_id = k->proc_id;
+	join_sysv(r, row);
+	l->nsysv++;
+}
 
 void locks_sysv_table(struct probe *p, struct report *r)
 {
-	int fd = probe_map_fd(p, "locks_sysv");
+	struct locks_data *d = p->data;
 	struct locks_report *l = &r->locks;
-	struct locks_key key, *last = NULL;
 
 	l->sysv = report_alloc(r, SYSV_MAX * sizeof(*l->sysv));
-	for (; l->nsysv < SYSV_MAX && !bpf_map_get_next_key(fd, last, &key); last = &key) {
-		struct locks_sysv_row *row = &l->sysv[l->nsysv];
-
-		if (bpf_map_lookup_elem(fd, &key, &row->calls))
-			continue;
-		row->semid = key.address;
-		row->proc_id = key.proc_id;
-		locks_who(p, key.proc_id, &row->pid, row->comm);
-		join_sysv(r, row);
-		l->nsysv++;
-	}
+	harvest_each(&d->sysv, p, take_sysv, r);
+	for (size_t i = 0; i < l->nsysv; i++)
+		locks_who(p, l->sysv[i].proc_id, &l->sysv[i].pid, l->sysv[i].comm);
 	qsort(l->sysv, l->nsysv, sizeof(*l->sysv), sysv_by_time);
 	if (l->nsysv > LOCK_ROWS)
 		l->nsysv = LOCK_ROWS;
 }
+
+/* ---- of processes that have ended ---- */
+
+static uint64_t futex_weight(const void *value)
+{
+	return ((const struct locks_row *)value)->calls.waits;
+}
+
+static void futex_add(void *to, const void *value)
+{
+	calls_sum(&((struct locks_row *)to)->calls, &((const struct locks_row *)value)->calls,
+		  false);
+}
+
+/* add_other() has what has no row. */
+static bool futex_fold(void *key, const void *value)
+{
+	(void)key;
+	(void)value;
+	return false;
+}
+
+static void futex_moved(struct probe *p, const void *from, const void *to)
+{
+	(void)to;
+	bpf_map_delete_elem(probe_map_fd(p, "locks_marks"), from);
+}
+
+const struct harvest_class locks_futexes_class = {
+	.map = "locks_futexes",
+	.key_size = sizeof(struct locks_key),
+	.value_size = sizeof(struct locks_row),
+	.proc_id_at = offsetof(struct locks_key, proc_id),
+	.kept = 1024,
+	.full = COUNTER_OTHER_LOCK,
+	.weight = futex_weight,
+	.add = futex_add,
+	.fold = futex_fold,
+	.moved = futex_moved,
+};
+
+static uint64_t sysv_weight(const void *value)
+{
+	return ((const struct locks_sems *)value)->operations;
+}
+
+static void sysv_add(void *to, const void *value)
+{
+	uint64_t *sum = to;
+
+	for (size_t i = 0; i < sizeof(struct locks_sems) / sizeof(*sum); i++)
+		sum[i] += ((const uint64_t *)value)[i];
+}
+
+/* A set is the machine's: it may be the same of many processes. */
+static bool sysv_fold(void *key, const void *value)
+{
+	struct locks_key *k = key;
+	bool folded = !k->proc_id;
+
+	(void)value;
+	k->proc_id = 0;
+	return !folded;
+}
+
+const struct harvest_class locks_sysv_class = {
+	.map = "locks_sysv",
+	.key_size = sizeof(struct locks_key),
+	.value_size = sizeof(struct locks_sems),
+	.proc_id_at = offsetof(struct locks_key, proc_id),
+	.kept = SYSV_KEPT,
+	.full = COUNTER_OTHER_LOCK,
+	.weight = sysv_weight,
+	.add = sysv_add,
+	.fold = sysv_fold,
+};

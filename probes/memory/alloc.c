@@ -68,6 +68,7 @@ int alloc_start(struct probe *p, struct alloc **out)
 		return err_set(-ENOMEM, "no memory");
 	*out = a;
 	a->names = alloc_names_new();
+	a->callers.class = &alloc_callers_class;
 	a->tree = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
 		       probe_map_fd(p, "memory_heap_tree"), 0);
 	if (a->tree == MAP_FAILED) {
@@ -86,6 +87,7 @@ void alloc_free(struct alloc *a)
 		return;
 	alloc_attach_free(a);
 	alloc_changes_free(a);
+	harvest_free(&a->callers);
 	alloc_names_free(a->names);
 	if (a->tree)
 		munmap(a->tree, (size_t)sysconf(_SC_PAGESIZE));

@@ -55,7 +55,7 @@ struct memory_caller {
 	__u64 address;            /* return address */
 	struct locks_place place; /* where it lies */
 	__u32 stacked;            /* 1: key.stack is the hash of a stack that was told */
-	__u32 pad;
+	__u32 others;             /* user space's: processes that have ended and were added */
 };
 
 /* A process: map `memory_heaps`, by proc_id; 0: those without room there. */

@@ -192,6 +192,43 @@ void alloc_change(struct alloc *a, const struct memory_change *e)
 	}
 }
 
+void alloc_site_move(struct alloc *a, const struct memory_caller_key *from,
+		     const struct memory_caller_key *to)
+{
+	struct alloc_site *site = NULL, *there = NULL;
+
+	HASH_FIND(hh, a->sites, from, sizeof(*from), site);
+	if (!site)
+		return;
+	if (to->stack)
+		HASH_FIND(hh, a->sites, to, sizeof(*to), there);
+	else
+		there = &a->other_site;
+	HASH_DEL(a->sites, site);
+	if (there) {
+		alloc_add_mapped(&there->mapped, &site->mapped);
+		free(site);
+		return;
+	}
+	site->key = *to;
+	HASH_ADD(hh, a->sites, key, sizeof(site->key), site);
+}
+
+void alloc_processes_trim(struct probe *p, struct alloc *a)
+{
+	struct alloc_process *process, *next;
+
+	HASH_ITER(hh, a->processes, process, next) {
+		if (tree_find(&p->session->tree, process->proc_id))
+			continue;
+		for (int kind = 0; kind < MAPPED_KINDS; kind++)
+			alloc_add_mapped(&a->other.mapped[kind], &process->mapped[kind]);
+		HASH_DEL(a->processes, process);
+		forget(process);
+		free(process);
+	}
+}
+
 void alloc_changes_free(struct alloc *a)
 {
 	struct alloc_process *p, *next;

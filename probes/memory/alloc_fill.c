@@ -13,7 +13,6 @@
 #include "lookup.h"
 #include "err.h"
 
-#define BATCH 1024
 #define ROWS 50 /* of each list of callers */
 
 /* ---- figures ---- */
@@ -43,7 +42,7 @@ static void take_heap(struct alloc_figures *f, const struct memory_heap *h)
 	f->live_peak_bytes = h->live_peak_bytes;
 }
 
-static void add_mapped(struct alloc_mapped *to, const struct alloc_mapped *from)
+void alloc_add_mapped(struct alloc_mapped *to, const struct alloc_mapped *from)
 {
 	to->count += from->count;
 	to->bytes += from->bytes;
@@ -72,26 +71,31 @@ static void add_figures(struct alloc_figures *to, const struct alloc_figures *fr
 	to->live_bytes += from->live_bytes;
 }
 
+void alloc_add_heap(struct alloc_figures *to, const struct memory_heap *h)
+{
+	struct alloc_figures one = { 0 };
+
+	take_heap(&one, h);
+	add_figures(to, &one);
+}
+
 static void fill_tree(struct probe *p, struct alloc *a, struct alloc_report *out)
 {
 	int fd = probe_map_fd(p, "memory_heaps");
 	struct alloc_process *process, *next;
-	struct alloc_figures one = { 0 };
 	struct memory_heap heap;
 	uint32_t id, *last = NULL, at;
 
-	for (; !bpf_map_get_next_key(fd, last, &id); at = id, last = &at) {
-		if (bpf_map_lookup_elem(fd, &id, &heap))
-			continue;
-		take_heap(&one, &heap);
-		add_figures(&out->tree, &one);
-	}
+	add_figures(&out->tree, &a->gone);
+	for (; !bpf_map_get_next_key(fd, last, &id); at = id, last = &at)
+		if (!bpf_map_lookup_elem(fd, &id, &heap))
+			alloc_add_heap(&out->tree, &heap);
 	HASH_ITER(hh, a->processes, process, next) {
 		for (int kind = 0; kind < MAPPED_KINDS; kind++)
-			add_mapped(&out->tree.mapped[kind], &process->mapped[kind]);
+			alloc_add_mapped(&out->tree.mapped[kind], &process->mapped[kind]);
 	}
 	for (int kind = 0; kind < MAPPED_KINDS; kind++) {
-		add_mapped(&out->tree.mapped[kind], &a->other.mapped[kind]);
+		alloc_add_mapped(&out->tree.mapped[kind], &a->other.mapped[kind]);
 		out->tree.mapped[kind].live_peak_bytes = a->mapped_peak[kind];
 	}
 	out->tree.live_peak_bytes = a->tree->live_peak_bytes;
@@ -204,7 +208,7 @@ static void take_caller(struct alloc *a, struct caller **table, const struct mem
 	c->site = at;
 	c->other = !key->stack;
 	c->lived_ns += v->lived_ns;
-	c->row.processes++;
+	c->row.processes += 1 + v->others;
 	c->row.allocs += v->allocs;
 	c->row.bytes += v->bytes;
 	c->row.frees += v->frees;
@@ -216,7 +220,7 @@ static void take_caller(struct alloc *a, struct caller **table, const struct mem
 	c->row.live_peak_bytes += v->live_peak_bytes;
 	if (mapped && mapped->count) {
 		c->row.has_mapped = true;
-		add_mapped(&c->row.mapped, mapped);
+		alloc_add_mapped(&c->row.mapped, mapped);
 		c->row.mapped.live_peak_bytes += mapped->live_peak_bytes;
 	}
 	if (v->bytes + (mapped ? mapped->bytes : 0) >= c->top_bytes) {
@@ -225,8 +229,7 @@ static void take_caller(struct alloc *a, struct caller **table, const struct mem
 	}
 }
 
-/* Whether an exec has put an end to what this caller made. */
-static bool is_cleared(struct probe *p, const struct memory_caller_key *key)
+bool alloc_is_cleared(struct probe *p, const struct memory_caller_key *key)
 {
 	struct memory_heap heap;
 
@@ -235,25 +238,17 @@ static bool is_cleared(struct probe *p, const struct memory_caller_key *key)
 	       heap.image != key->image;
 }
 
-static int read_callers(struct probe *p, struct alloc *a, struct caller **table)
-{
-	static struct memory_caller_key keys[BATCH];
-	static struct memory_caller values[BATCH];
-	int fd = probe_map_fd(p, "memory_callers"), err = 0;
-	uint32_t n;
-	struct memory_caller_key at;
-	void *from = NULL;
+struct reading {
+	struct probe *probe;
+	struct alloc *alloc;
+	struct caller *table;
+};
 
-	while (!err) {
-		n = BATCH;
-		err = bpf_map_lookup_batch(fd, from, &at, keys, values, &n, NULL);
-		if (err && err != -ENOENT)
-			return err_set(err, "--alloc: cannot read the table of callers");
-		for (uint32_t i = 0; i < n; i++)
-			take_caller(a, table, &keys[i], &values[i], is_cleared(p, &keys[i]));
-		from = &at;
-	}
-	return 0;
+static void read_caller(void *ctx, const void *key, const void *value)
+{
+	struct reading *r = ctx;
+
+	take_caller(r->alloc, &r->table, key, value, alloc_is_cleared(r->probe, key));
 }
 
 static int by_live(const void *x, const void *y)
@@ -337,25 +332,25 @@ static void fill_callers(struct probe *p, struct alloc *a, struct report *r, str
 	out->callers_cut = n - out->ncallers;
 }
 
-static int fill_lists(struct probe *p, struct alloc *a, struct report *r)
+static void fill_lists(struct probe *p, struct alloc *a, struct report *r)
 {
-	struct caller *table = NULL, *c, *next, **list;
-	int err = read_callers(p, a, &table);
+	struct reading reading = { .probe = p, .alloc = a };
+	struct caller *table, *c, *next, **list;
 	size_t n = 0;
 
+	harvest_each(&a->callers, p, read_caller, &reading);
+	table = reading.table;
 	list = calloc(HASH_COUNT(table) + 1, sizeof(struct caller *));
 	if (!list)
 		abort();
 	for (c = table; c; c = c->hh.next)
 		list[n++] = c;
-	if (!err)
-		fill_callers(p, a, r, list, n);
+	fill_callers(p, a, r, list, n);
 	free(list);
 	HASH_ITER(hh, table, c, next) {
 		HASH_DEL(table, c);
 		free(c);
 	}
-	return err;
 }
 
 static void fill_files(const struct alloc *a, struct report *r)
@@ -385,5 +380,6 @@ int alloc_fill(struct probe *p, struct alloc *a, struct report *r)
 	fill_processes(p, a, r);
 	fill_sizes(a, r);
 	fill_files(a, r);
-	return fill_lists(p, a, r);
+	fill_lists(p, a, r);
+	return 0;
 }

@@ -10,6 +10,7 @@
 #include "alloc.h"
 #include "alloc_ranges.h"
 #include "alloc_report.h"
+#include "harvest.h"
 #include "session.h"
 #include "uprobes.h"
 
@@ -60,6 +61,9 @@ struct alloc {
 	uint64_t mapped_now[MAPPED_KINDS], mapped_peak[MAPPED_KINDS]; /* of the living */
 	uint64_t ranges_lost; /* pieces for which there was no room */
 	struct alloc_names *names;
+	struct harvest callers;    /* with those of processes that have ended */
+	struct alloc_figures gone; /* processes that are forgotten */
+	uint64_t ended, full;      /* alloc_poll() */
 };
 
 /* alloc.c */
@@ -78,6 +82,15 @@ void alloc_attach_free(struct alloc *a);
 /* alloc_changes.c: mappings */
 void alloc_change(struct alloc *a, const struct memory_change *e);
 void alloc_changes_free(struct alloc *a);
+/* What was mapped by who has this key is added to what `to` has. */
+void alloc_site_move(struct alloc *a, const struct memory_caller_key *from,
+		     const struct memory_caller_key *to);
+/* Figures of processes that the tree has forgotten are added to those without a row. */
+void alloc_processes_trim(struct probe *p, struct alloc *a);
+
+/* alloc_gone.c */
+extern const struct harvest_class alloc_callers_class;
+void alloc_poll(struct probe *p, struct alloc *a);
 
 /* alloc_names.c: the function and module of a return address; the strings are the report's. */
 struct alloc_names *alloc_names_new(void);
@@ -90,5 +103,9 @@ void alloc_path(struct probe *p, uint64_t inode, uint32_t dev, char *path, size_
 
 /* alloc_fill.c */
 int alloc_fill(struct probe *p, struct alloc *a, struct report *r);
+void alloc_add_heap(struct alloc_figures *to, const struct memory_heap *h);
+void alloc_add_mapped(struct alloc_mapped *to, const struct alloc_mapped *from);
+/* Whether an exec has put an end to what this caller made. */
+bool alloc_is_cleared(struct probe *p, const struct memory_caller_key *key);
 
 #endif

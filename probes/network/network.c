@@ -54,12 +54,38 @@ static int network_start(struct probe *p)
 {
 	static const struct network_peer_key other;
 	static const struct network_peer none;
+	struct network_data *d = calloc(1, sizeof(*d));
 	int fd = probe_map_fd(p, "network_peers");
 
+	if (!d)
+		return err_set(-ENOMEM, "no memory");
+	p->data = d;
+	d->peers.class = &network_peers_class;
+	d->errors.class = &network_errors_class;
 	/* made first, so that there is always room for it */
 	if (bpf_map_update_elem(fd, &other, &none, BPF_ANY))
 		return err_set(-errno, "cannot make the row 'other' of peers");
 	return 0;
+}
+
+static void network_poll(struct probe *p)
+{
+	struct network_data *d = p->data;
+
+	harvest_poll(&d->peers, p);
+	harvest_poll(&d->errors, p);
+}
+
+static void network_free(struct probe *p)
+{
+	struct network_data *d = p->data;
+
+	if (!d)
+		return;
+	harvest_free(&d->peers);
+	harvest_free(&d->errors);
+	free(d);
+	p->data = NULL;
 }
 
 /* ---- the report ---- */
@@ -159,6 +185,15 @@ static void fill_processes(struct probe *p, struct report *r)
 	}
 }
 
+static const struct absent_need needs[] = {
+	{ "resets_sent", "network_send_reset", "the event tcp:tcp_send_reset cannot be attached" },
+	{ "resets_received", "network_receive_reset",
+	  "the event tcp:tcp_receive_reset cannot be attached" },
+	{ "what io_uring sends and receives", "network_uring_complete",
+	  "the event io_uring:io_uring_complete cannot be attached" },
+	{ 0 },
+};
+
 static int network_snapshot(struct probe *p, struct report *r)
 {
 	struct network_lives lives = { 0 };
@@ -173,6 +208,7 @@ static int network_snapshot(struct probe *p, struct report *r)
 		return err;
 	}
 	n->present = true;
+	absent_needs(r, &n->absent, p, needs);
 	fill_figures(&n->tree, tree);
 	time_quantiles(p, r, NETWORK_HIST_CONNECT, &n->tree.connect);
 	time_quantiles(p, r, NETWORK_HIST_ACCEPT, &n->tree.accept);
@@ -202,6 +238,8 @@ const struct probe_class network_probe = {
 	.hists = { "network_hists", NETWORK_HISTS },
 	.configure = network_configure,
 	.start = network_start,
+	.poll = network_poll,
 	.snapshot = network_snapshot,
 	.text = network_text,
+	.free = network_free,
 };

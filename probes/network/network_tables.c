@@ -211,33 +211,86 @@ static void show_peer(struct probe *p, struct report *r, const struct peer_entry
 		row->address = report_printf(r, "%s", text);
 }
 
+struct peer_list {
+	struct peer_entry *all;
+	size_t n, room;
+};
+
+static void take_peer(void *ctx, const void *key, const void *value)
+{
+	struct peer_list *list = ctx;
+	struct peer_entry *e;
+
+	if (list->n == list->room) {
+		list->room = list->room ? 2 * list->room : 64;
+		list->all = reallocarray(list->all, list->room, sizeof(*list->all));
+		if (!list->all)
+			abort();
+	}
+	e = &list->all[list->n];
+	memcpy(&e->key, key, sizeof(e->key));
+	memcpy(&e->counts, value, sizeof(e->counts));
+	list->n += peer_seen(e);
+}
+
 int network_fill_peers(struct probe *p, struct report *r)
 {
-	int fd = probe_map_fd(p, "network_peers");
-	struct network_peer_key key, *last = NULL;
-	struct peer_entry *all = NULL;
-	size_t n = 0, room = 0;
+	struct network_data *d = p->data;
+	struct peer_list list = { 0 };
 
-	for (; !bpf_map_get_next_key(fd, last, &key); last = &key) {
-		if (n == room) {
-			room = room ? 2 * room : 64;
-			all = reallocarray(all, room, sizeof(*all));
-			if (!all)
-				abort();
-		}
-		all[n].key = key;
-		if (!bpf_map_lookup_elem(fd, &key, &all[n].counts) && peer_seen(&all[n]))
-			n++;
-	}
-	if (n)
-		qsort(all, n, sizeof(*all), by_peer_bytes);
+	harvest_each(&d->peers, p, take_peer, &list);
+	if (list.n)
+		qsort(list.all, list.n, sizeof(*list.all), by_peer_bytes);
 	r->network.peers = report_alloc(r, PEERS_SHOWN * sizeof(*r->network.peers));
-	for (size_t i = 0; i < n && i < PEERS_SHOWN; i++)
-		show_peer(p, r, &all[i]);
-	r->network.peers_cut = n - r->network.npeers;
-	free(all);
+	for (size_t i = 0; i < list.n && i < PEERS_SHOWN; i++)
+		show_peer(p, r, &list.all[i]);
+	r->network.peers_cut = list.n - r->network.npeers;
+	free(list.all);
 	return 0;
 }
+
+static uint64_t peer_weight(const void *value)
+{
+	const struct network_peer *c = value;
+
+	return c->sent_bytes + c->received_bytes;
+}
+
+static void peer_add(void *to, const void *value)
+{
+	struct network_peer *sum = to;
+	const struct network_peer *c = value;
+	uint64_t best = sum->rtt_best > c->rtt_best ? sum->rtt_best : c->rtt_best;
+	uint64_t *words = to;
+
+	for (size_t i = 0; i < sizeof(*c) / sizeof(*words); i++)
+		words[i] += ((const uint64_t *)value)[i];
+	sum->rtt_best = best;
+}
+
+/* The peer of all dead processes; then no peer at all. */
+static bool peer_fold(void *key, const void *value)
+{
+	struct network_peer_key *k = key;
+
+	(void)value;
+	if (!k->proc_id || k->role == NETWORK_PEER_OTHER)
+		memset(k, 0, sizeof(*k));
+	k->proc_id = 0;
+	return true;
+}
+
+const struct harvest_class network_peers_class = {
+	.map = "network_peers",
+	.key_size = sizeof(struct network_peer_key),
+	.value_size = sizeof(struct network_peer),
+	.proc_id_at = offsetof(struct network_peer_key, proc_id),
+	.kept = 1024,
+	.full = COUNTER_OTHER_PEER,
+	.weight = peer_weight,
+	.add = peer_add,
+	.fold = peer_fold,
+};
 
 /* ---- failed connects by errno ---- */
 
@@ -258,20 +311,50 @@ static void errno_add(struct report *r, struct network_figures *f, int err, uint
 	f->errors = grown;
 }
 
+static void take_error(void *ctx, const void *key, const void *value)
+{
+	const struct network_error_key *k = key;
+	struct report *r = ctx;
+	struct network_row *row = network_row_of(r, k->proc_id);
+
+	errno_add(r, &r->network.tree, (int)k->err, *(const uint64_t *)value);
+	if (row)
+		errno_add(r, &row->figures, (int)k->err, *(const uint64_t *)value);
+}
+
 int network_fill_errors(struct probe *p, struct report *r)
 {
-	int fd = probe_map_fd(p, "network_errors");
-	struct network_error_key key, *last = NULL;
+	struct network_data *d = p->data;
 
-	for (; !bpf_map_get_next_key(fd, last, &key); last = &key) {
-		struct network_row *row = network_row_of(r, key.proc_id);
-		uint64_t count;
-
-		if (bpf_map_lookup_elem(fd, &key, &count))
-			continue;
-		errno_add(r, &r->network.tree, (int)key.err, count);
-		if (row)
-			errno_add(r, &row->figures, (int)key.err, count);
-	}
+	harvest_each(&d->errors, p, take_error, r);
 	return 0;
 }
+
+static uint64_t error_weight(const void *value)
+{
+	return *(const uint64_t *)value;
+}
+
+static void error_add(void *to, const void *value)
+{
+	*(uint64_t *)to += *(const uint64_t *)value;
+}
+
+static bool error_fold(void *key, const void *value)
+{
+	(void)value;
+	((struct network_error_key *)key)->proc_id = 0;
+	return true;
+}
+
+const struct harvest_class network_errors_class = {
+	.map = "network_errors",
+	.key_size = sizeof(struct network_error_key),
+	.value_size = sizeof(uint64_t),
+	.proc_id_at = offsetof(struct network_error_key, proc_id),
+	.kept = 1024,
+	.full = COUNTER_LOST_CONNECT,
+	.weight = error_weight,
+	.add = error_add,
+	.fold = error_fold,
+};

@@ -3,7 +3,15 @@
 #ifndef DWELL_NETWORK_TABLES_H
 #define DWELL_NETWORK_TABLES_H
 
+#include "harvest.h"
 #include "probe.h"
+
+/* p->data: tables by process, with what the dead have left. */
+struct network_data {
+	struct harvest peers, errors;
+};
+
+extern const struct harvest_class network_peers_class, network_errors_class;
 
 /* Live sockets as the iterator gave them. */
 struct network_lives {

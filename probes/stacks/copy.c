@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * See copy.h. The steps are those of the kernel side (step.h); what a step reads must lie in
- * the copy, so code without a table is crossed by frame pointers only.
+ * the copy, so of an ended thread code without a table is crossed by frame pointers only.
  */
 #include "copy.h"
 
 #include <string.h>
+#include <sys/uio.h>
 
 #define __noinline __attribute__((noinline))
 
 static const struct stacks_copy *stack_now; /* one at a time: what step.h reads is in it */
+static pid_t living;                        /* or in the memory of this thread */
+
+static int read_living(void *to, size_t size, uint64_t from)
+{
+	struct iovec here = { to, size }, there = { (void *)(uintptr_t)from, size };
+
+	return living && process_vm_readv(living, &here, 1, &there, 1, 0) == (ssize_t)size ? 0 : -1;
+}
 
 static int read_copy(void *to, size_t size, uint64_t from)
 {
 	uint64_t at = from - stack_now->sp;
 
 	if (at >= stack_now->bytes || size > stack_now->bytes - at)
-		return -1;
+		return read_living(to, size, from);
 	memcpy(to, stack_now->stack + at, size);
 	return 0;
 }
@@ -87,13 +96,14 @@ static void begin(struct stacks_regs *r, const struct stacks_copy *copy, uint32_
 }
 
 void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tables,
-		      const struct stacks_copy *copy)
+		      const struct stacks_copy *copy, pid_t tid)
 {
 	struct stacks_body *body = &to->body;
 	struct stacks_regs r = { 0 };
 	int done = 0;
 
 	stack_now = copy;
+	living = tid;
 	begin(&r, copy, STEP_PASS);
 	*body = (struct stacks_body){ .head = copy->head, .hash = copy->hash };
 	body->head.kind = EVENT_STACKS_BODY;

@@ -348,7 +348,7 @@ static void count_names(struct probe *p, const struct names *names)
 	names_count(names, &counts);
 	p->session->counters[COUNTER_LOST_PLACE] = counts.lost;
 	p->session->counters[COUNTER_LOST_JIT] = counts.jit_lost;
-	p->session->counters[COUNTER_LOST_CODE_FILE] = counts.files_lost;
+	p->session->counters[COUNTER_LOST_CODE_FILE] = counts.files_lost + counts.untold;
 }
 
 void stacks_fill(struct probe *p, struct report *r)

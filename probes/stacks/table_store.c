@@ -4,42 +4,38 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "err.h"
 
 /* ---- the arrays ---- */
 
-static size_t mapped_size(size_t n, size_t size)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (n * size + page - 1) / page * page;
-}
-
-static void *map_array(struct probe *p, const char *name, size_t size, size_t *n)
+static int map_array(struct probe *p, const char *name, size_t size, struct map_window *w,
+		     size_t *n)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(p->obj, name);
-	void *m;
 
 	*n = map ? bpf_map__max_entries(map) : 0;
-	m = map ? mmap(NULL, mapped_size(*n, size), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(map), 0)
-		: MAP_FAILED;
-	return m == MAP_FAILED ? NULL : m;
+	return map ? map_window_open(w, bpf_map__fd(map), *n * size) : -ENOENT;
 }
 
 int table_store_open(struct table_store *s, struct probe *p)
 {
 	size_t blocks;
+	int err = map_array(p, "stacks_files", sizeof(*s->files), &s->files_map, &s->nfiles);
 
-	s->files = map_array(p, "stacks_files", sizeof(*s->files), &s->nfiles);
-	s->pages = map_array(p, "stacks_pages", sizeof(*s->pages), &s->npages);
-	s->rows_at = map_array(p, "stacks_blocks", sizeof(struct stacks_block), &blocks);
+	if (!err)
+		err = map_array(p, "stacks_pages", sizeof(*s->pages), &s->pages_map, &s->npages);
+	if (!err)
+		err = map_array(p, "stacks_blocks", sizeof(struct stacks_block), &s->rows_map,
+				&blocks);
+	if (err)
+		return err_set(err, "cannot map the unwind tables");
 	s->nrows = blocks * STACKS_BLOCK;
-	return s->files && s->pages && s->rows_at ? 0
-						  : err_set(-errno, "cannot map the unwind tables");
+	map_window_reach(&s->files_map, s->files_map.bytes); /* told in no order */
+	s->files = (void *)s->files_map.at;
+	s->pages = (void *)s->pages_map.at;
+	s->rows_at = (void *)s->rows_map.at;
+	return 0;
 }
 
 void table_store_close(struct table_store *s)
@@ -50,12 +46,9 @@ void table_store_close(struct table_store *s)
 		HASH_DEL(s->known, k);
 		free(k);
 	}
-	if (s->files)
-		munmap(s->files, mapped_size(s->nfiles, sizeof(*s->files)));
-	if (s->pages)
-		munmap(s->pages, mapped_size(s->npages, sizeof(*s->pages)));
-	if (s->rows_at)
-		munmap(s->rows_at, mapped_size(s->nrows, sizeof(*s->rows_at)));
+	map_window_close(&s->files_map);
+	map_window_close(&s->pages_map);
+	map_window_close(&s->rows_map);
 }
 
 /* ---- one table ---- */
@@ -138,6 +131,7 @@ static bool copy_page(struct table_store *s, struct copying *c, struct unwind_pa
 	if (high + c->shift > s->nrows)
 		return false;
 	if (high > c->copied) {
+		map_window_reach(&s->rows_map, (high + c->shift) * sizeof(*s->rows_at));
 		memcpy(s->rows_at + c->copied + c->shift, c->t->rows + c->copied,
 		       (high - c->copied) * sizeof(*c->t->rows));
 		c->copied = high;
@@ -154,6 +148,7 @@ static int copy_rows(struct table_store *s, struct stacks_file *f, const struct 
 
 	if (s->page + t->npages > s->npages)
 		return -ENOSPC;
+	map_window_reach(&s->pages_map, (s->page + t->npages) * sizeof(*s->pages));
 	for (size_t i = 0; i < t->npages; i++) {
 		struct unwind_page page = t->pages[i];
 

@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "eh_table.h"
+#include "map_window.h"
 #include "probe.h"
 #include "stacks_maps.h"
 
@@ -24,7 +25,8 @@ struct table_known {
 struct table_store {
 	struct stacks_file *files;
 	struct unwind_page *pages;
-	struct unwind_row *rows_at; /* of all blocks */
+	struct unwind_row *rows_at;                       /* of all blocks */
+	struct map_window files_map, pages_map, rows_map; /* mapped as far as they are used */
 	size_t nfiles, npages, nrows;
 	size_t page;   /* first that is not used */
 	uint64_t rows; /* ditto */

@@ -350,8 +350,21 @@ struct bpf_object *image_open(bool hash)
 	return obj;
 }
 
+/* What is copied from our own file is not wanted again: its pages count as our memory. */
+static void forget(const unsigned char *start, const unsigned char *end)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+		  from = ((uintptr_t)start + page - 1) & -page, to = (uintptr_t)end & -page;
+
+	if (from < to)
+		madvise((void *)from, to - from,
+			MADV_DONTNEED); /* read-only: read again if need be */
+}
+
 void image_release(void)
 {
+	forget(dwell_bpf_start, dwell_bpf_end);
+	forget(dwell_hash_bpf_start, dwell_hash_bpf_end);
 	for (size_t i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
 		if (images[i].data && images[i].slice >= 0)
 			close(images[i].slice);

@@ -353,6 +353,8 @@ int session_open(struct session **out, const struct options *options, bool attac
 	if (!err)
 		err = attach_probes(s, &env);
 	image_release();
+	mallopt(M_MMAP_THRESHOLD, 1 << 20); /* a report's memory goes back when it has been told */
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 	malloc_trim(0); /* of what loading took, before we map what was made */
 	if (!err)
 		err = start_session(s);

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "detach.h"
 #include "err.h"
 #include "source.h"
 #include "trust.h"
@@ -34,7 +35,7 @@ const struct probe_class target_class = {
 	.sources = target_sources,
 };
 
-#define SETTLE_NS 10000000
+#define SETTLE_NS 1000000000
 
 uint64_t session_clock(void)
 {
@@ -86,6 +87,7 @@ void session_close(struct session *s)
 
 	if (!s)
 		return;
+	detach_begin();
 	tree_free(&s->tree);                    /* its rows point into the probes' own tables */
 	for (size_t i = s->nprobes; i-- > 0;) { /* last attached, first detached: source_detach() */
 		if (s->probes[i].class->free)
@@ -100,6 +102,7 @@ void session_close(struct session *s)
 	if (s->counters)
 		munmap(s->counters, page);
 	source_detach(&s->target);
+	detach_end();
 	bpf_object__close(s->beside);
 	bpf_object__close(s->shared);
 	free(s->target.attempts);

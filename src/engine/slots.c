@@ -12,10 +12,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "err.h"
+#include "packed.h"
 #include "session.h"
 
 #define SLOT_ROWS 2048 /* mapped, they are part of our own memory */
@@ -70,38 +70,36 @@ int slots_configure(struct session *s, struct bpf_object *obj)
 
 /* ---- maps ---- */
 
-static void *map_rows(struct probe *p, const char *name, size_t *bytes, size_t *stride)
+static int map_rows(struct probe *p, const char *name, struct map_window *w, size_t *stride)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t len = sizeof(info);
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int fd = probe_map_fd(p, name);
-	void *rows;
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
-		return NULL;
+		return -ENOENT;
 	*stride = (info.value_size + 7) & ~(size_t)7; /* kernel/bpf/arraymap.c: elem_size */
-	*bytes = (*stride * info.max_entries + page - 1) & ~(page - 1);
-	rows = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return rows == MAP_FAILED ? NULL : rows;
+	return map_window_open(w, fd, *stride * info.max_entries);
 }
 
 static int add_map(struct session *s, struct probe *p, const struct slot_class *class)
 {
 	struct slots *sl = &s->slots;
 	struct slot_map *m = &sl->maps[sl->nmaps];
+	int err;
 
 	if (sl->nmaps == SLOT_MAPS)
 		return err_set(-E2BIG, "too many slot maps");
 	m->probe = p == &s->target ? NULL : p;
 	m->class = *class;
-	m->rows = map_rows(p, class->map, &m->bytes, &m->stride);
+	err = map_rows(p, class->map, &m->rows, &m->stride);
 	m->gone = calloc(1, class->size);
 	m->sum = calloc(1, class->size);
 	m->offset = sl->figures_size;
 	sl->figures_size += class->size;
 	sl->nmaps++;
-	return m->rows && m->gone && m->sum ? 0 : err_set(-ENOMEM, "cannot map '%s'", class->map);
+	err = !err && !(m->gone && m->sum) ? -ENOMEM : err;
+	return err ? err_set(err, "cannot map '%s'", class->map) : 0;
 }
 
 int slots_open(struct session *s)
@@ -118,9 +116,13 @@ int slots_open(struct session *s)
 			err = add_map(s, &s->probes[i], &s->probes[i].class->slots);
 	if (err)
 		return err;
-	sl->owners = map_rows(&s->target, "slot_owners", &sl->owners_bytes, &stride);
+	err = map_rows(&s->target, "slot_owners", &sl->owners_at, &stride);
+	if (err)
+		return err_set(err, "cannot map the slots' owners");
+	map_window_reach(&sl->owners_at, sl->owners_at.bytes);
+	sl->owners = (uint64_t *)(void *)sl->owners_at.at;
 	sl->free_fd = probe_map_fd(&s->target, "slots_free");
-	return sl->owners ? 0 : err_set(-ENOMEM, "cannot map the slots' owners");
+	return 0;
 }
 
 void slots_close(struct session *s)
@@ -128,13 +130,11 @@ void slots_close(struct session *s)
 	struct slots *sl = &s->slots;
 
 	for (size_t i = 0; i < sl->nmaps; i++) {
-		if (sl->maps[i].rows)
-			munmap(sl->maps[i].rows, sl->maps[i].bytes);
+		map_window_close(&sl->maps[i].rows);
 		free(sl->maps[i].gone);
 		free(sl->maps[i].sum);
 	}
-	if (sl->owners)
-		munmap(sl->owners, sl->owners_bytes);
+	map_window_close(&sl->owners_at);
 	memset(sl, 0, sizeof(*sl));
 }
 
@@ -160,13 +160,16 @@ static void add_row(const struct slot_class *c, uint64_t *to, const uint64_t *fr
 	}
 }
 
-static uint64_t *row_at(const struct slots *sl, const struct slot_map *m, uint32_t slot,
-			uint32_t stripe)
+/* Slots are handed out from the first on, so the rows that are mapped are those in use. */
+static uint64_t *row_at(const struct slots *sl, struct slot_map *m, uint32_t slot, uint32_t stripe)
 {
-	return (uint64_t *)(void *)(m->rows + m->stride * (slot << sl->cfg.shift | stripe));
+	size_t at = m->stride * (slot << sl->cfg.shift | stripe);
+
+	map_window_reach(&m->rows, at + m->stride);
+	return (uint64_t *)(void *)(m->rows.at + at);
 }
 
-static void add_slot(const struct slots *sl, const struct slot_map *m, uint32_t slot, uint64_t *to)
+static void add_slot(const struct slots *sl, struct slot_map *m, uint32_t slot, uint64_t *to)
 {
 	for (uint32_t i = 0; i < 1U << sl->cfg.shift; i++)
 		add_row(&m->class, to, row_at(sl, m, slot, i));
@@ -189,36 +192,30 @@ static void take_slot(struct slots *sl, struct slot_map *m, uint32_t slot, uint6
 	}
 }
 
-static uint64_t *figures(struct slots *sl, struct process *p)
-{
-	if (!p->figures) {
-		p->figures = calloc(1, sl->figures_size);
-		if (!p->figures)
-			abort();
-	}
-	return p->figures;
-}
-
-static uint64_t *part(const struct slot_map *m, uint64_t *of)
-{
-	return of + m->offset / sizeof(*of);
-}
-
 static void collect(struct slots *sl, struct process *p)
 {
 	uint32_t slot = p->slot;
+	uint64_t *all;
 
 	p->collected = true;
 	if (!slot || slot >= sl->cfg.count || sl->owners[slot] != p->proc_id)
 		return;
+	all = calloc(1, sl->figures_size);
+	if (!all)
+		abort();
 	__atomic_store_n(&sl->owners[slot], 0, __ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < sl->nmaps; i++) {
 		struct slot_map *m = &sl->maps[i];
-		uint64_t *to = part(m, figures(sl, p));
+		uint64_t *to = all + m->offset / sizeof(*all);
 
 		take_slot(sl, m, slot, to);
 		add_row(&m->class, m->gone, to);
 	}
+	p->figures = packed_new(all, sl->figures_size / sizeof(*all));
+	if (!p->figures)
+		abort();
+	packed_read(p->figures, 0, sizeof(p->usage) / sizeof(*all), (uint64_t *)&p->usage);
+	free(all);
 	bpf_map_update_elem(sl->free_fd, NULL, &slot, 0);
 }
 
@@ -284,9 +281,8 @@ static uint64_t *sum_process(const struct session *s, struct slot_map *m, uint32
 
 	if (!p)
 		return NULL;
-	memset(m->sum, 0, m->class.size);
-	if (p->figures)
-		memcpy(m->sum, part(m, p->figures), m->class.size);
+	packed_read(p->figures, m->offset / sizeof(*m->sum), m->class.size / sizeof(*m->sum),
+		    m->sum);
 	if (!p->collected && p->slot && p->slot < sl->cfg.count && sl->owners[p->slot] == proc_id)
 		add_slot(sl, m, p->slot, m->sum);
 	return m->sum;
@@ -418,8 +414,5 @@ const struct usage_slot *usage_process(const struct session *s, uint32_t proc_id
 {
 	struct process *p = tree_find(&s->tree, proc_id);
 
-	if (!p)
-		return NULL;
-	return p->collected && p->figures ? (const void *)part(&s->slots.maps[0], p->figures)
-					  : &p->usage;
+	return p ? &p->usage : NULL;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "hist.h"
+#include "map_window.h"
 #include "slot.h"
 
 struct bpf_object;
@@ -34,8 +35,8 @@ struct slot_class {
 struct slot_map {
 	const struct probe *probe; /* NULL: the engine's own, `usage_slots` */
 	struct slot_class class;
-	unsigned char *rows; /* mapped */
-	size_t stride, bytes;
+	struct map_window rows;
+	size_t stride;
 	size_t offset;  /* in struct process.figures */
 	uint64_t *gone; /* of processes that have been taken out */
 	uint64_t *sum;  /* result of the last question */
@@ -46,8 +47,8 @@ struct slots {
 	struct slot_map maps[SLOT_MAPS];
 	size_t nmaps;
 	size_t figures_size; /* of a process, all maps */
-	uint64_t *owners;    /* mapped */
-	size_t owners_bytes;
+	struct map_window owners_at;
+	uint64_t *owners; /* all of it is mapped */
 	int free_fd;
 	struct process *ripe, *fresh; /* dead, to be taken out now, at the next poll */
 	size_t nfresh;

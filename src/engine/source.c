@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detach.h"
 #include "err.h"
 #include "image.h"
 #include "kernel_btf.h"
@@ -383,7 +384,7 @@ void source_detach(struct probe *p)
 	 * waits for all readers (kernel/tracepoint.c, tracepoint_remove_func), 20 ms each.
 	 */
 	while (p->nlinks)
-		bpf_link__destroy(p->links[--p->nlinks]);
+		detach_link(p->links[--p->nlinks]);
 	if (!p->obj_shared)
 		bpf_object__close(p->obj);
 	p->obj = p->beside = NULL;

@@ -118,7 +118,7 @@ void tree_trim(struct tree *t)
 	struct process **dead, *p, *next;
 	size_t n = 0, drop;
 
-	if (t->dead <= TREE_MAX + TREE_MAX / 4) /* in bulk: sorting for each would be quadratic */
+	if (t->dead <= TREE_MAX + TREE_MAX / 8) /* in bulk: sorting for each would be quadratic */
 		return;
 	dead = calloc(t->dead, sizeof(*dead));
 	if (!dead)

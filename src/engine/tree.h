@@ -16,7 +16,9 @@
 #include "record.h"
 #include "slot.h"
 
-#define TREE_MAX 1024
+#define TREE_MAX 768
+
+struct packed;
 
 struct process {
 	uint32_t proc_id, parent_proc_id;
@@ -29,10 +31,10 @@ struct process {
 	char comm[COMM_LEN];
 	uint64_t start_ns, end_ns;
 	uint32_t threads_born, threads_ended;
-	uint32_t root_flags; /* enum target_flag */
-	uint32_t slot;       /* bpf/slot.h */
-	bool collected;      /* its figures have been taken out of the slot */
-	uint64_t *figures;   /* these, and what follows: engine/slots.c */
+	uint32_t root_flags;    /* enum target_flag */
+	uint32_t slot;          /* bpf/slot.h */
+	bool collected;         /* its figures have been taken out of the slot */
+	struct packed *figures; /* these, and what follows: engine/slots.c */
 	struct usage_slot usage, usage_now;
 	bool queued;             /* among those to be taken out, or taken out */
 	struct process *retired; /* the next of those that have ended */

@@ -66,7 +66,8 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_JIT, "jit_code_not_kept",
 	  "too much code made at run time: some of it has addresses, no names" },
 	{ COUNTER_LOST_CODE_FILE, "code_files_not_read",
-	  "a file with code could not be read: it has addresses, no names" },
+	  "a file with code could not be read, or was gone before it was opened: places in it have "
+	  "no names" },
 	{ COUNTER_LOST_PYTHON_CODE, "python_frames_unnamed",
 	  "a Python function could not be read, or the ring was full: a frame has no name" },
 	{ COUNTER_LOST_PYTHON_BODY, "python_functions_lost",
@@ -120,6 +121,9 @@ static const struct loss folds[] = {
 	  "--alloc: table memory_heaps full: calls of a process stand in the tree only" },
 	{ COUNTER_OTHER_CALLER, "callers_in_other",
 	  "--alloc: table memory_callers full: allocations stand in the row other" },
+	{ COUNTER_FOLDED_ROW, "rows_of_the_dead",
+	  "rows of ended processes in tables of peers, errors, locks, objects and callers that were "
+	  "added to others, for room" },
 	{ COUNTER_STALE, "stale_entries",
 	  "source raw_tp: a dead thread's entry was met under a new thread's address, "
 	  "and not used" },

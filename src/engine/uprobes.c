@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "detach.h"
 #include "err.h"
 #include "kernel_btf.h"
 
@@ -96,9 +97,9 @@ int uprobes_attach(struct uprobe_links *links, const struct uprobes *u, const ch
 void uprobes_detach(struct uprobe_links *links)
 {
 	for (size_t i = 0; i < links->nlinks; i++)
-		bpf_link__destroy(links->links[i]);
+		detach_link(links->links[i]);
 	for (size_t i = 0; i < links->nfds; i++)
-		close(links->fds[i]);
+		detach_fd(links->fds[i]);
 	free(links->links);
 	free(links->fds);
 	*links = (struct uprobe_links){ 0 };

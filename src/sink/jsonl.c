@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Flow: each record is made as JSON by its shape, written as one line, and added to the
- * run's statistics when those are wanted. The sampler reads /proc; CPU use of the tree
+ * run's statistics when those are wanted; the summary, which is long, is written as it is made. The sampler reads /proc; CPU use of the tree
  * comes from the ledger when there is one, for it also knows what ended between samples.
  */
 #include "jsonl.h"
@@ -19,6 +19,7 @@
 #include "tree_shape.h"
 
 #define REAL_DIGITS 12
+#define RECORD_FORMAT (JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS))
 
 struct jsonl {
 	struct jsonl_config config;
@@ -76,20 +77,65 @@ static bool wanted(const struct jsonl *j)
 	return (j->out && !outfile_error(j->out)) || j->stats_out;
 }
 
+/* A record on its way out: a short one is one write, a long one never whole in memory. */
+struct line {
+	struct jsonl *jsonl;
+	struct outfile *out;
+	size_t used;
+	char text[1 << 16];
+};
+
+static int line_flush(struct line *l)
+{
+	int err = outfile_write(l->out, l->text, l->used);
+
+	l->used = 0;
+	if (err)
+		l->jsonl->failed = true;
+	return err;
+}
+
+static int line_put(const char *text, size_t len, void *ctx)
+{
+	struct line *l = ctx;
+
+	while (len) {
+		size_t room = sizeof(l->text) - l->used, n = len < room ? len : room;
+
+		memcpy(l->text + l->used, text, n);
+		l->used += n;
+		text += n;
+		len -= n;
+		if (l->used == sizeof(l->text) && line_flush(l))
+			return -1;
+	}
+	return 0;
+}
+
+static void line_end(struct line *l, bool made)
+{
+	if (!made && !l->jsonl->failed) {
+		log_msg(LOG_ERROR, "no memory for a record");
+		l->jsonl->failed = true;
+	}
+	if (made && !line_put("\n", 1, l) && l->used)
+		line_flush(l);
+}
+
 static void write_line(struct jsonl *j, struct outfile *out, const json_t *record)
 {
-	char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
-	size_t len = text ? strlen(text) : 0;
+	struct line l = { .jsonl = j, .out = out };
 
-	if (!text) {
-		log_msg(LOG_ERROR, "no memory for a record");
-		j->failed = true;
-		return;
-	}
-	text[len] = '\n'; /* one write a record; the length is known */
-	if (outfile_write(out, text, len + 1))
-		j->failed = true;
-	free(text);
+	line_end(&l, !json_dump_callback(record, line_put, &l, RECORD_FORMAT));
+}
+
+static void write_summary(struct jsonl *j, const struct report *r)
+{
+	struct line l = { .jsonl = j, .out = j->out };
+	struct shape_writer w = { .put = line_put, .ctx = &l, .flags = RECORD_FORMAT };
+
+	summary_write(r, &w);
+	line_end(&l, !w.failed);
 }
 
 /* Takes the record; NULL is fine. */
@@ -170,8 +216,10 @@ void jsonl_tree(struct jsonl *j, const struct report *r, const struct proc_membe
 
 void jsonl_summary(struct jsonl *j, const struct report *r)
 {
-	if (wanted(j))
-		emit(j, summary_json(r));
+	if (j->stats_out)
+		emit(j, summary_json(r)); /* the statistics keep it */
+	else if (wanted(j))
+		write_summary(j, r);
 }
 
 bool jsonl_failed(const struct jsonl *j)

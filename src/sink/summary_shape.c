@@ -311,6 +311,22 @@ json_t *summary_json(const struct report *r)
 	return shape_record("summary", record);
 }
 
+void summary_write(const struct report *r, struct shape_writer *w)
+{
+	shape_write_begin(w, NULL);
+	shape_write_value(w, "kind", json_string("summary"));
+	shape_write_members(w, run_shape, r);
+	for (const struct probe_class *const *c = probe_classes; *c; c++) {
+		if (!reported(*c, r))
+			continue;
+		shape_write_begin(w, (*c)->name);
+		shape_write_members(w, (*c)->shape, r);
+		shape_write_end(w);
+	}
+	shape_write_members(w, tail_shape, r);
+	shape_write_end(w);
+}
+
 static void schema_add(json_t *schema, const char *key, json_t *member, bool required)
 {
 	json_object_set_new(json_object_get(schema, "properties"), key, member);

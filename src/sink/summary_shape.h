@@ -8,6 +8,7 @@
 
 #include "report.h"
 #include "shape.h"
+#include "shape_write.h"
 
 #define SCHEMA_VERSION 1
 
@@ -23,6 +24,8 @@ bool ledger_reported(const struct report *r);
 
 /* The `summary` record and its schema; the probes' parts come from probe_classes. */
 json_t *summary_json(const struct report *r);
+/* The same record, written. */
+void summary_write(const struct report *r, struct shape_writer *w);
 json_t *summary_schema(void);
 /* {PROBE: …} of each probe that r reports, as in tree.probes, and the schema of that. */
 json_t *probes_json(const struct report *r);

@@ -94,27 +94,26 @@ static size_t row_count(const struct shape *s, const char *base)
 	return s->limit && n > s->limit ? s->limit : n;
 }
 
-static const char *row_base(const struct shape *s, const char *base)
+const void *shape_rows(const struct shape *s, const void *of, size_t *n)
 {
-	const char *rows;
+	const char *base = of, *rows;
 
+	*n = row_count(s, base);
 	if (s->inline_array)
 		return base + s->offset;
 	memcpy(&rows, base + s->offset, sizeof(rows));
 	return rows;
 }
 
-static json_t *member_json(const struct shape *s, const char *base);
-
 static json_t *row_json(const struct shape *s, const char *row)
 {
-	return s->lone ? member_json(s->sub, row) : shape_json(s->sub, row);
+	return s->lone ? shape_member(s->sub, row) : shape_json(s->sub, row);
 }
 
 static json_t *strings_json(const struct shape *s, const char *base)
 {
-	const char *const *rows = (const void *)row_base(s, base);
-	size_t n = row_count(s, base);
+	size_t n;
+	const char *const *rows = shape_rows(s, base, &n);
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < n; i++)
@@ -124,8 +123,8 @@ static json_t *strings_json(const struct shape *s, const char *base)
 
 static json_t *list_json(const struct shape *s, const char *base)
 {
-	const char *row = row_base(s, base);
-	size_t n = row_count(s, base);
+	size_t n;
+	const char *row = shape_rows(s, base, &n);
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < n; i++, row += s->size)
@@ -137,8 +136,8 @@ static json_t *list_json(const struct shape *s, const char *base)
 /* Two rows of one key: the later wins, as everywhere in JSON. */
 static json_t *dict_json(const struct shape *s, const char *base)
 {
-	const char *row = row_base(s, base);
-	size_t n = row_count(s, base);
+	size_t n;
+	const char *row = shape_rows(s, base, &n);
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < n; i++, row += s->size)
@@ -187,10 +186,9 @@ static json_t *scalar_json(const struct shape *s, const char *at)
 	}
 }
 
-/* NULL: the member is absent. */
-static json_t *member_json(const struct shape *s, const char *base)
+json_t *shape_member(const struct shape *s, const void *of)
 {
-	const char *text;
+	const char *base = of, *text;
 
 	if (s->present && !s->present(base))
 		return s->nullable ? json_null() : NULL;
@@ -224,7 +222,7 @@ static void add_members(json_t *object, const struct shape *table, const char *b
 
 		if (s->flat && (!s->present || s->present(base)))
 			add_members(object, s->sub, base + s->offset);
-		value = s->flat ? NULL : member_json(s, base);
+		value = s->flat ? NULL : shape_member(s, base);
 		if (value)
 			json_object_set_new(object, s->key, value);
 	}

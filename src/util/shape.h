@@ -126,6 +126,10 @@ struct shape {
 
 /* New reference: the object that `table` makes of the struct at `base`. NULL: no memory. */
 json_t *shape_json(const struct shape *table, const void *base);
+/* New reference: the value of one member of it that is not flat. NULL: it is absent. */
+json_t *shape_member(const struct shape *s, const void *base);
+/* The rows of a STRS, LIST or DICT member, and how many. */
+const void *shape_rows(const struct shape *s, const void *base, size_t *n);
 /* New reference: JSON Schema of that object (type, properties, required, additionalProperties
  * false). */
 json_t *shape_schema(const struct shape *table);

@@ -220,7 +220,8 @@ def a_wait_that_goes_on():
     rows = stacks.threads[(pid, pid)]
     assert len(rows) == 1 and rows[0].state == "sleep" and rows[0].ns > 900 * lib.MS, \
         [(r.frames, r.state, r.ns) for r in rows]
-    assert any("nanosleep" in f for f in rows[0].frames), rows[0].frames
+    assert rows[0].has("main", "hang_a", "hang_b") and any("nanosleep" in f for f in rows[0].frames), \
+        rows[0].frames
 
 
 @test

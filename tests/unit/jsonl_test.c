@@ -73,6 +73,55 @@ static void summary_golden(void **state)
 	check_golden("summary.json", summary_json(&r));
 }
 
+struct written {
+	size_t used;
+	char text[1 << 20];
+};
+
+static int write_text(const char *text, size_t len, void *ctx)
+{
+	struct written *to = ctx;
+
+	assert_true(to->used + len < sizeof(to->text));
+	memcpy(to->text + to->used, text, len);
+	to->used += len;
+	return 0;
+}
+
+/* Written as it is made, the record is the text that a dump of it would be. */
+static void a_written_summary_is_the_same(void **state)
+{
+	static struct written to;
+	size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(12);
+	struct shape_writer w = { .put = write_text, .ctx = &to, .flags = flags };
+	struct report r = made_report();
+	json_t *json = summary_json(&r);
+	char *want = json_dumps(json, flags);
+
+	summary_write(&r, &w);
+	assert_false(w.failed);
+	assert_string_equal(to.text, want);
+	free(want);
+	json_decref(json);
+}
+
+static int refuse(const char *text, size_t len, void *ctx)
+{
+	++*(int *)ctx;
+	return -1;
+}
+
+static void nothing_is_written_after_a_refusal(void **state)
+{
+	int calls = 0;
+	struct shape_writer w = { .put = refuse, .ctx = &calls, .flags = JSON_COMPACT };
+	struct report r = made_report();
+
+	summary_write(&r, &w);
+	assert_true(w.failed);
+	assert_int_equal(calls, 1);
+}
+
 static void tree_golden(void **state)
 {
 	struct report r = made_report();
@@ -416,6 +465,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(summary_golden),
+		cmocka_unit_test(a_written_summary_is_the_same),
+		cmocka_unit_test(nothing_is_written_after_a_refusal),
 		cmocka_unit_test(tree_golden),
 		cmocka_unit_test(sample_golden),
 		cmocka_unit_test(bare_golden),

@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdalign.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "packed.h"
 #include "report.h"
 
 static int make(void **state)
@@ -84,6 +86,25 @@ static void freeing_nothing_is_allowed(void **state)
 	report_free(NULL);
 }
 
+static void packed_words_come_back(void **state)
+{
+	uint64_t words[600] = {
+		[0] = 1, [7] = UINT64_MAX, [255] = 5, [256] = 1ULL << 63, [599] = 2
+	};
+	uint64_t got[600], none[4] = { 1, 1, 1, 1 };
+	struct packed *p = packed_new(words, 600);
+
+	assert_non_null(p);
+	packed_read(p, 0, 600, got);
+	assert_memory_equal(got, words, sizeof(words));
+	packed_read(p, 255, 2, got);
+	assert_memory_equal(got, words + 255, 2 * sizeof(*words));
+	packed_read(NULL, 3, 4, none);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(none[i], 0);
+	free(p);
+}
+
 #define WITH_REPORT(test) cmocka_unit_test_setup_teardown(test, make, drop)
 
 int main(void)
@@ -95,6 +116,7 @@ int main(void)
 		WITH_REPORT(a_large_request_may_come_first),
 		WITH_REPORT(printf_gives_the_whole_text),
 		cmocka_unit_test(freeing_nothing_is_allowed),
+		cmocka_unit_test(packed_words_come_back),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);

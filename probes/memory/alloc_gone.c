@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * --alloc: processes that have ended. Callers are taken out of the kernel's table as they are, or
+ * added to the row that the same place has for all the dead; figures of processes that have no
+ * row in the report any more are added to one sum.
+ */
+#include <bpf/bpf.h>
+
+#include "alloc_user.h"
+#include "memory_user.h"
+
+#define CALLERS_KEPT 4096
+#define HEAPS_SWEPT 512 /* at a time: the iteration begins anew when some were taken out */
+
+/* ---- callers ---- */
+
+static uint64_t weight(const void *value)
+{
+	const struct memory_caller *v = value;
+
+	return v->bytes;
+}
+
+static void add(void *to, const void *value)
+{
+	struct memory_caller *sum = to;
+	const struct memory_caller *v = value;
+
+	sum->allocs += v->allocs;
+	sum->bytes += v->bytes;
+	sum->frees += v->frees;
+	sum->freed_bytes += v->freed_bytes;
+	sum->unknown += v->unknown;
+	sum->unknown_bytes += v->unknown_bytes;
+	sum->lived_ns += v->lived_ns;
+	sum->live_peak_bytes += v->live_peak_bytes;
+	sum->others += 1 + v->others;
+}
+
+/* One place of a file, whatever its addresses were in each process. */
+static bool fold(void *key, const void *value)
+{
+	const struct memory_caller *v = value;
+	struct memory_caller_key *k = key;
+	uint64_t stack = 0;
+
+	if (k->proc_id && v->stacked)
+		stack = k->stack;
+	else if (k->proc_id && v->place.inode)
+		stack = ((v->address - v->place.start + v->place.offset) ^ v->place.inode << 32 ^
+			 v->place.dev) *
+				0x9e3779b97f4a7c15 |
+			1;
+	*k = (struct memory_caller_key){ .stack = stack };
+	return true;
+}
+
+/* What an exec has put an end to lives no more, though nobody freed it. */
+static void taken(struct probe *p, const void *key, void *value)
+{
+	struct memory_caller *v = value;
+
+	if (!alloc_is_cleared(p, key))
+		return;
+	v->unknown = v->allocs > v->frees ? v->allocs - v->frees : 0;
+	v->unknown_bytes = v->bytes > v->freed_bytes ? v->bytes - v->freed_bytes : 0;
+}
+
+/* What user space keeps under the same key. */
+static void moved(struct probe *p, const void *from, const void *to)
+{
+	alloc_site_move(((struct memory_data *)p->data)->alloc, from, to);
+}
+
+const struct harvest_class alloc_callers_class = {
+	.map = "memory_callers",
+	.key_size = sizeof(struct memory_caller_key),
+	.value_size = sizeof(struct memory_caller),
+	.proc_id_at = offsetof(struct memory_caller_key, proc_id),
+	.kept = CALLERS_KEPT,
+	.full = COUNTER_OTHER_CALLER,
+	.weight = weight,
+	.add = add,
+	.fold = fold,
+	.taken = taken,
+	.moved = moved,
+};
+
+/* ---- processes ---- */
+
+/* Not in the tree any more, so in no report either. */
+static bool is_forgotten(const struct probe *p, uint32_t proc_id)
+{
+	return proc_id && !tree_find(&p->session->tree, proc_id);
+}
+
+static size_t take_heaps(struct probe *p, struct alloc *a, int fd)
+{
+	uint32_t ids[HEAPS_SWEPT], id, *last = NULL;
+	struct memory_heap heap;
+	size_t n = 0, taken_out = 0;
+
+	for (; n < HEAPS_SWEPT && !bpf_map_get_next_key(fd, last, &id); last = &id)
+		if (is_forgotten(p, id))
+			ids[n++] = id;
+	for (size_t i = 0; i < n; i++) {
+		/* nothing is known of one whose birth is still to be told */
+		if (bpf_map_lookup_elem(fd, &ids[i], &heap) || !heap.ended)
+			continue;
+		alloc_add_heap(&a->gone, &heap);
+		bpf_map_delete_elem(fd, &ids[i]);
+		taken_out++;
+	}
+	return taken_out;
+}
+
+void alloc_poll(struct probe *p, struct alloc *a)
+{
+	const uint64_t *counters = p->session->counters;
+	uint64_t ended = counters[COUNTER_PROCESSES_ENDED], full = counters[COUNTER_OTHER_HEAP];
+	struct bpf_map *map = bpf_object__find_map_by_name(p->obj, "memory_heaps");
+
+	harvest_poll(&a->callers, p);
+	if (ended == a->ended ||
+	    (full == a->full && ended - a->ended < bpf_map__max_entries(map) / 8))
+		return;
+	a->ended = ended;
+	a->full = full;
+	harvest_sweep(&a->callers, p); /* it asks the heaps which image they are of */
+	while (take_heaps(p, a, bpf_map__fd(map)) == HEAPS_SWEPT)
+		;
+	alloc_processes_trim(p, a);
+}

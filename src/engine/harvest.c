@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See harvest.h. A row that the kernel side makes anew for a dead process is added the next time. */
+#include "harvest.h"
+
+#include <bpf/bpf.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "session.h"
+
+#define BATCH 256
+#define KEY_MAX 128 /* bytes, of every class */
+#define VALUE_MAX 256
+#define SWEEP_NS 200000000ULL /* a sweep of a full table takes 5 ms */
+
+struct harvested {
+	UT_hash_handle hh;
+	unsigned char *value; /* behind the key */
+	unsigned char key[];
+};
+
+bool harvest_is_gone(const struct session *s, uint32_t proc_id)
+{
+	const struct process *p = tree_find(&s->tree, proc_id);
+
+	return !p || (p->dead && (p->collected || p->presumed));
+}
+
+static uint32_t proc_of(const struct harvest_class *c, const void *key)
+{
+	uint32_t proc_id;
+
+	memcpy(&proc_id, (const unsigned char *)key + c->proc_id_at, sizeof(proc_id));
+	return proc_id;
+}
+
+static void put(struct harvest *h, const void *key, const void *value)
+{
+	const struct harvest_class *c = h->class;
+	struct harvested *row = NULL;
+
+	/* clang's analyzer does not follow a struct's bytes: NOLINTNEXTLINE(clang-analyzer-*) */
+	HASH_FIND(hh, h->rows, key, (unsigned)c->key_size, row);
+	if (row) {
+		c->add(row->value, value);
+		return;
+	}
+	row = calloc(1, sizeof(*row) + ((c->key_size + 7) & ~(size_t)7) + c->value_size);
+	if (!row)
+		abort();
+	row->value = row->key + ((c->key_size + 7) & ~(size_t)7);
+	memcpy(row->key, key, c->key_size);
+	memcpy(row->value, value, c->value_size);
+	HASH_ADD_KEYPTR(hh, h->rows, row->key, (unsigned)c->key_size, row);
+}
+
+/* ---- too many ---- */
+
+struct weighed {
+	struct harvested *row;
+	uint64_t weight;
+};
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct weighed *x = a, *y = b;
+
+	return x->weight < y->weight ? 1 : -(x->weight > y->weight);
+}
+
+static void fold(struct harvest *h, struct probe *p, struct harvested *row)
+{
+	const struct harvest_class *c = h->class;
+	alignas(8) unsigned char from[KEY_MAX];
+	bool stays;
+
+	memcpy(from, row->key, c->key_size);
+	HASH_DEL(h->rows, row);
+	if (proc_of(c, row->key))
+		p->session->counters[COUNTER_FOLDED_ROW]++;
+	stays = c->fold(row->key, row->value);
+	if (c->moved)
+		c->moved(p, from, stays ? row->key : NULL);
+	if (stays)
+		put(h, row->key, row->value);
+	free(row);
+}
+
+/* Half of them go, so that this is seldom. */
+static void fold_lightest(struct harvest *h, struct probe *p)
+{
+	size_t n = HASH_COUNT(h->rows), at = 0;
+	struct weighed *list = calloc(n, sizeof(*list));
+	struct harvested *row;
+
+	if (!list)
+		abort();
+	for (row = h->rows; row; row = row->hh.next)
+		list[at++] = (struct weighed){ row, h->class->weight(row->value) };
+	qsort(list, n, sizeof(*list), by_weight);
+	for (size_t i = h->class->kept / 2; i < n; i++)
+		fold(h, p, list[i].row);
+	free(list);
+}
+
+/* ---- taking out ---- */
+
+static void take_row(struct harvest *h, struct probe *p, int fd, const unsigned char *key)
+{
+	alignas(8) unsigned char value[VALUE_MAX];
+
+	if (bpf_map_lookup_and_delete_elem(fd, key, value))
+		return;
+	if (h->class->taken)
+		h->class->taken(p, key, value);
+	put(h, key, value);
+	if (HASH_COUNT(h->rows) > h->class->kept)
+		fold_lightest(h, p);
+}
+
+/* Keys first: an iteration does not survive that its row is taken out. */
+static void take_gone(struct harvest *h, struct probe *p, int fd)
+{
+	size_t size = h->class->key_size, n = 0, room = 0;
+	unsigned char key[KEY_MAX], *gone = NULL, *last = NULL;
+
+	while (!bpf_map_get_next_key(fd, last, key)) {
+		uint32_t proc_id = proc_of(h->class, key);
+
+		last = key;
+		if (!proc_id || !harvest_is_gone(p->session, proc_id))
+			continue;
+		if (n == room) {
+			room = room ? 2 * room : BATCH;
+			gone = reallocarray(gone, room, size);
+			if (!gone)
+				abort();
+		}
+		memcpy(gone + n++ * size, key, size);
+	}
+	for (size_t i = 0; i < n; i++)
+		take_row(h, p, fd, gone + i * size);
+	free(gone);
+}
+
+void harvest_sweep(struct harvest *h, struct probe *p)
+{
+	h->swept_ns = session_clock();
+	h->ended = p->session->counters[COUNTER_PROCESSES_ENDED];
+	h->full = p->session->counters[h->class->full];
+	take_gone(h, p, probe_map_fd(p, h->class->map));
+}
+
+void harvest_poll(struct harvest *h, struct probe *p)
+{
+	const uint64_t *counters = p->session->counters;
+	uint64_t ended = counters[COUNTER_PROCESSES_ENDED], full = counters[h->class->full];
+	uint64_t now = session_clock();
+	struct bpf_map *map;
+
+	if (ended == h->ended || now - h->swept_ns < SWEEP_NS)
+		return;
+	map = bpf_object__find_map_by_name(p->obj, h->class->map);
+	if (!map || (full == h->full && ended - h->ended < bpf_map__max_entries(map) / 8))
+		return;
+	harvest_sweep(h, p);
+}
+
+/* ---- the report ---- */
+
+void harvest_each(struct harvest *h, struct probe *p,
+		  void (*take)(void *ctx, const void *key, const void *value), void *ctx)
+{
+	const struct harvest_class *c = h->class;
+	int fd = probe_map_fd(p, c->map);
+	alignas(8) unsigned char key[KEY_MAX], value[VALUE_MAX];
+	unsigned char *last = NULL;
+	struct harvested *row;
+
+	while (!bpf_map_get_next_key(fd, last, key)) {
+		last = key;
+		if (bpf_map_lookup_elem(fd, key, value))
+			continue;
+		/* clang's analyzer does not follow a struct's bytes: NOLINTNEXTLINE(clang-analyzer-*) */
+		HASH_FIND(hh, h->rows, key, (unsigned)c->key_size, row);
+		if (row)
+			c->add(value, row->value);
+		take(ctx, key, value);
+	}
+	for (row = h->rows; row; row = row->hh.next)
+		if (bpf_map_lookup_elem(fd, row->key, value))
+			take(ctx, row->key, row->value);
+}
+
+void harvest_free(struct harvest *h)
+{
+	struct harvested *row, *next;
+
+	HASH_ITER(hh, h->rows, row, next) {
+		HASH_DEL(h->rows, row);
+		free(row);
+	}
+}
