@@ -3,7 +3,7 @@
 """
 Stacks of Debian's programs under a load: at least 99 % reach the thread's start, and what the
 threads of a server wait in is what eu-stack says of them as they stand still. Names of what a
-JIT made. The kernel does not matter for most of it: not run in emulated guests.
+JIT made. The kernel does not matter for most of it: see tests/vm/not-in-guests.
 """
 import contextlib
 import glob
@@ -26,11 +26,6 @@ STACKS = ("--stacks", "--stack-quantum", 0, "-F", 499, "--python", "off")
 PYTHON = "/usr/bin/python3"
 WAIT = 60
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-
-
-def here(function):
-    """A test that one kernel is enough for."""
-    return function if lib.EMULATED else test(function)
 
 
 def need(program):
@@ -183,7 +178,7 @@ def command(*cmd, **kw):
     subprocess.run(list(map(str, cmd)), check=True, timeout=WAIT, **{**QUIET, **kw})
 
 
-@here
+@test
 def redis_server():
     program, bench, cli = need("redis-server"), need("redis-benchmark"), need("redis-cli")
     with folder() as d, server(program, "--port", 0, "--unixsocket", f"{d}/sock", "--dir", d,
@@ -205,7 +200,7 @@ def as_user(name):
     return ("setpriv", "--reuid", name, "--regid", name, "--clear-groups") if not os.geteuid() else ()
 
 
-@here
+@test
 def postgres():
     bench = need("pgbench")
     home = sorted(os.listdir("/usr/lib/postgresql"))[-1]
@@ -252,7 +247,7 @@ for _ in range(100):
 """
 
 
-@here
+@test
 def nginx():
     program = need("nginx")
     with folder() as d:
@@ -297,7 +292,7 @@ chew(300)
 """
 
 
-@here
+@test
 def python3():
     _, folded = run([PYTHON, "-c", LIBRARIES], least=300)
     check_functions(folded, "_start", "PyRun_", "SHA512_Update")
@@ -316,7 +311,7 @@ with recursive c(n) as (select 1 union all select n + 1 from c where n < 100000)
 """
 
 
-@here
+@test
 def sqlite3():
     program = need("sqlite3")
     inserts = "\n".join(f"insert into t values({n}, hex(randomblob(40)));" for n in range(300))
@@ -341,7 +336,7 @@ int main()
 """
 
 
-@here
+@test
 def a_compiler_in_cxx():
     program = need("g++")
     with folder() as d:
@@ -351,7 +346,7 @@ def a_compiler_in_cxx():
     check_functions(folded, "_start", "main", "toplev::main(")
 
 
-@here
+@test
 def ninja():
     """A program in C++ that waits for a child."""
     program = need("ninja")
@@ -430,14 +425,14 @@ def node(rounds, *opts):
     return folded
 
 
-@here
+@test
 def node_with_its_perf_map():
     folded = node(4000, "--perf-basic-prof")
     check_functions(folded, "__libc_start_main", "JS:*leaf_of_ours")
     check_functions(folded, "clone3", "start_thread", "worker", "uv_cond_wait")
 
 
-@here
+@test
 def node_with_its_interpreted_frames():
     folded = node(100, "--perf-basic-prof", "--interpreted-frames-native-stack", "--no-opt",
                   "--no-sparkplug")
@@ -461,7 +456,7 @@ outer_of_ours(300)
 """
 
 
-@here
+@test
 def python_with_its_perf_map():
     """Python 3.12 and later make a piece of code for each function, without frame pointers."""
     places = ("/usr/bin/python3", os.path.expanduser("~/.pyenv/versions/*/bin/python3"))
@@ -477,7 +472,7 @@ def python_with_its_perf_map():
                         "py::middle_of_ours:", "py::leaf_of_ours:")
 
 
-@here
+@test
 def a_cold_node():
     program = need("node")
     run([program, "-e", "0"], least=20)
