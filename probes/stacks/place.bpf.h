@@ -197,6 +197,61 @@ static __always_inline __u64 file_at(const struct stacks_file *f, __u64 offset)
 	return -1ULL;
 }
 
+#define UPROBE_AREA 0x7fffffffe000ULL /* the kernel's first choice for its mapping */
+#define UPROBE_SLOT 128               /* UPROBE_XOL_SLOT_BYTES */
+#define UPROBE_TRAMPOLINE 64          /* bytes that it may push */
+#define UPROBE_RETURNS 16             /* innermost ones that are looked at */
+
+/* The function that returns to the trampoline with this stack: back to its caller. */
+static __always_inline int walk_return(struct stacks_work *w, struct return_instance *r)
+{
+	__u64 stack;
+
+	for (int i = 0; i < UPROBE_RETURNS && r; i++) {
+		stack = KREAD(r, stack) + 8;
+		if (w->r.exact ? stack - w->r.sp <= UPROBE_TRAMPOLINE : stack == w->r.sp) {
+			w->r.pc = KREAD(r, orig_ret_vaddr);
+			w->r.sp = stack;
+			w->r.exact = 0;
+			return 1;
+		}
+		r = KREAD(r, next);
+	}
+	return 0;
+}
+
+/*
+ * Uprobes, ours (--alloc) or anybody's: at a function's return the kernel's trampoline comes
+ * first, and an instruction under a probe may run in another place. Neither is in a mapping that
+ * is known. 1: the registers are now as they were without the probe.
+ */
+static __noinline int walk_uprobe(struct stacks_work *w)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct uprobe_task *u;
+	__u64 slot;
+
+	if (!bpf_core_field_exists(task->utask))
+		return 0;
+	u = KREAD_KNOWN(task, utask);
+	if (!u)
+		return 0;
+	slot = KREAD(u, xol_vaddr);
+	if (w->r.exact && slot && w->r.pc - slot < UPROBE_SLOT) {
+		w->r.pc = KREAD(u, vaddr) + (w->r.pc - slot);
+		return 1;
+	}
+	if (walk_return(w, KREAD(u, return_instances)))
+		return 1;
+	/* the trampoline once it is through: two registers, and where it will return to */
+	if (!w->r.exact || (w->r.pc & -STACKS_PAGE) != UPROBE_AREA ||
+	    bpf_probe_read_user(&w->r.pc, sizeof(w->r.pc), (void *)(w->r.sp + 16)))
+		return 0;
+	w->r.sp += 24;
+	w->r.exact = 0;
+	return 1;
+}
+
 /*
  * Where is pc: writes the frame and finds its row (UNWIND_NONE: none). 1: the walk ends.
  */
@@ -211,6 +266,10 @@ static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct stacks_k
 
 	k->pc = 0;
 	k->row = row;
+	if (!m && walk_uprobe(w)) {
+		pc = w->r.exact ? w->r.pc : w->r.pc - 1;
+		m = walk_mapping(c, pc);
+	}
 	if (!m) {
 		if (w->r.guess) /* not taken for a frame */
 			return walk_end(w, STACK_NO_ROW);
