@@ -26,10 +26,12 @@ enum stacks_level {
 struct stacks_work {
 	struct stacks_regs r;
 	__u64 hash;
-	__u32 at;             /* mapping of the last frame */
-	__u32 busy;           /* taken, at STACKS_UPROBE */
-	__u32 raw;            /* a frame is RAW: the hash is this process's */
-	__u32 late;           /* the walk ended at a file whose table is not made yet */
+	__u32 at;    /* mapping of the last frame */
+	__u32 busy;  /* taken, at STACKS_UPROBE */
+	__u32 raw;   /* a frame is RAW: the hash is this process's */
+	__u32 late;  /* the walk ended at a file whose table is not made yet */
+	__u32 child; /* the task has not come back from the call that made it */
+	__u32 pad;
 	__u64 pc, sp, bp, di; /* where it began */
 	__u64 window_from;    /* address of the first word there */
 	__u64 window_bytes;

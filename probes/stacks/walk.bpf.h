@@ -98,22 +98,10 @@ static __noinline int is_newborn(struct task_struct *task)
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u64 stack[2] = {}; /* of struct clone_args: lowest address and size */
 
-	if (regs->ax)
-		return 0;
 	if (regs->orig_ax == __NR_clone)
 		return regs->si && regs->si == regs->sp;
-	return regs->orig_ax == __NR_clone3 &&
-	       (bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) ||
-		stack[0] || stack[1]);
-}
-
-/* A new thread's stack that could not be read, or that is at the end of its memory. */
-static __always_inline bool is_empty(const struct stacks_work *w, struct task_struct *task)
-{
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-
-	return !(w->sp & (STACKS_PAGE - 1)) ||
-	       (!regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3));
+	return bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) ||
+	       stack[0] || stack[1];
 }
 
 /* The user stack of the current task from work->r on: into work->body. */
@@ -134,8 +122,10 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 level, __u32 p
 		return 0;
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
-		walk_frames(w, maps, level, proc_id, is_newborn(task));
-	if (w->r.end == STACK_UNREAD && w->body.n == 1 && is_empty(w, task))
+		walk_frames(w, maps, level, proc_id, w->child && is_newborn(task));
+	/* a new thread's could not be read, or is at the end of its memory */
+	if (w->r.end == STACK_UNREAD && w->body.n == 1 &&
+	    (w->child || !(w->sp & (STACKS_PAGE - 1))))
 		w->r.end = STACK_WHOLE;
 	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
@@ -273,8 +263,10 @@ static __always_inline struct stacks_work *walk_take(__u32 level)
 		counter_add(COUNTER_BUSY_STACK);
 		return NULL;
 	}
-	if (w)
+	if (w) {
 		w->r.known = STEP_KNOWN_NONE;
+		w->child = 0;
+	}
 	return w;
 }
 
@@ -339,6 +331,8 @@ static __always_inline __u64 stacks_user(__u32 level, const struct target *t)
 	} else {
 		w->r.gp[STEP_RBX] = regs->bx;
 		w->r.known = STEP_KNOWN_RBX;
+		w->child =
+			!regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3);
 	}
 	return walk_from(w, level, t, regs->ip, regs->sp, regs->bp, regs->di);
 }
