@@ -8,9 +8,10 @@ import os
 import subprocess
 
 import tools
-from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_CALLS, DWELL_RUN, EMPTY_ALL,
-                   EMPTY_CALLS, EMPTY_FAULT, EMPTY_NET, EMPTY_SCHED, EMPTY_TCP, LEDGER, NONE,
-                   PERF_SCHED, PERF_TRACE, STRACE, probe)
+from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_CALLS, DWELL_RUN, EACH_STACK,
+                   EMPTY_ALL, EMPTY_CALLS, EMPTY_FAULT, EMPTY_NET, EMPTY_SCHED, EMPTY_TCP, LEDGER,
+                   NONE, OFFCPUTIME, PERF_OFTEN, PERF_SCHED, PERF_TRACE, SAMPLE_OFTEN, STACKS,
+                   STRACE, probe)
 
 CPU = "1" if (os.cpu_count() or 1) > 1 else "0"
 
@@ -27,7 +28,8 @@ class Events:
         return [os.path.join(tools.OUT, self.command[0]), *self.command[1:], str(count)]
 
     def run(self, tool, quick):
-        return float(output(tool.argv(self.argv(tool, quick))).split()[0])
+        with tool.beside():
+            return float(output(tool.argv(self.argv(tool, quick))).split()[0])
 
 
 class Program:
@@ -90,9 +92,14 @@ FIO = Program(
     " --io_size=$((N * 256))m --output=/dev/null",
     [NONE, EMPTY_ALL, DWELL_RUN])
 
-SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU], 40000,
-                [NONE, EMPTY_SCHED, CLOCK_SCHED, LEDGER, DWELL_RUN, BPFTRACE_SWITCH, PERF_SCHED,
-                 STRACE])
+SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU, "0"], 40000,
+                [NONE, EMPTY_SCHED, CLOCK_SCHED, LEDGER, STACKS, EACH_STACK, OFFCPUTIME, DWELL_RUN,
+                 BPFTRACE_SWITCH, PERF_SCHED, STRACE])
+DEEPER = 100
+DEEP = Events(f"the same with {DEEPER} frames more on each stack", "context switch",
+              ["switch", CPU, str(DEEPER)], 40000, [NONE, EACH_STACK])
+SPIN = Events("arithmetic on one CPU", "thousand turns", ["spin", CPU], 1480000000,
+              [NONE, SAMPLE_OFTEN, PERF_OFTEN])
 CALLS = Events("getppid in a loop", "system call", ["calls", CPU], 1000000,
                [NONE, EMPTY_CALLS, DWELL_RUN, BPFTRACE_CALLS, PERF_TRACE, STRACE])
 FORKS = Events("fork, _exit and wait", "process", ["forks"], 4000,
@@ -114,4 +121,4 @@ PROBED = [
     probed("futex wakes without a waiter", "call", "futex", 400000, EMPTY_CALLS, "locks"),
 ]
 PROGRAMS = [COMPILE, SQLITE, REDIS, PGBENCH, FIO]
-LOADS = [SWITCH, CALLS, FORKS, *PROBED, *PROGRAMS]
+LOADS = [SWITCH, DEEP, SPIN, CALLS, FORKS, *PROBED, *PROGRAMS]

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * switch: two processes on one CPU hand a byte back and forth through two pipes, so each
- * hand-over is one context switch. Prints the nanoseconds of one.
+ * hand-over is one context switch. Prints the nanoseconds of one. DEPTH more frames than need
+ * be lie on their stacks.
  *
- *	switch CPU ROUNDS
+ *	switch CPU DEPTH ROUNDS
  */
 #include <err.h>
 #include <sched.h>
@@ -27,22 +28,12 @@ static void hand_over(int in, int out, long rounds, int first)
 	}
 }
 
-int main(int argc, char **argv)
+static void play(long part)
 {
-	int there[2], back[2];
 	struct fastest fastest = { 0 };
-	long rounds, part;
-	cpu_set_t cpu;
+	int there[2], back[2];
 	pid_t child;
 
-	if (argc != 3)
-		errx(2, "usage: switch CPU ROUNDS");
-	rounds = atol(argv[2]);
-	part = rounds / PARTS;
-	CPU_ZERO(&cpu);
-	CPU_SET(atoi(argv[1]), &cpu);
-	if (sched_setaffinity(0, sizeof(cpu), &cpu))
-		err(1, "sched_setaffinity");
 	if (pipe(there) || pipe(back))
 		err(1, "pipe");
 	child = fork();
@@ -60,5 +51,28 @@ int main(int argc, char **argv)
 	}
 	print_each(&fastest, 2 * (double)part);
 	waitpid(child, NULL, 0);
+}
+
+/* What follows each call keeps it from becoming a jump, which would leave no frame. */
+static __attribute__((noinline)) void play_below(long depth, long part)
+{
+	if (depth > 0)
+		play_below(depth - 1, part);
+	else
+		play(part);
+	__asm__ volatile("" ::: "memory");
+}
+
+int main(int argc, char **argv)
+{
+	cpu_set_t cpu;
+
+	if (argc != 4)
+		errx(2, "usage: switch CPU DEPTH ROUNDS");
+	CPU_ZERO(&cpu);
+	CPU_SET(atoi(argv[1]), &cpu);
+	if (sched_setaffinity(0, sizeof(cpu), &cpu))
+		err(1, "sched_setaffinity");
+	play_below(atol(argv[2]), atol(argv[3]) / PARTS);
 	return 0;
 }

@@ -3,9 +3,12 @@
 The tools that are compared, each as the words before a command; and whether a peer works
 here at all, found by running it.
 """
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build")
@@ -37,14 +40,29 @@ BT_CALLS = "tracepoint:raw_syscalls:sys_exit { @[pid, args->id] = count(); }"
 class Tool:
     """
     slow: how many times fewer events it is given, and only SLOW_ROUNDS rounds, as its cost
-    shows soon. probe: what to run to see whether it works; empty: the tool itself.
+    shows soon. probe: what to run to see whether it works; empty: the tool itself. follower: it
+    does not run the command but follows the machine, and is to be running by then.
     """
 
-    def __init__(self, name, prefix, slow=1, probe=None):
+    def __init__(self, name, prefix, slow=1, probe=None, follower=None):
         self.name, self.prefix, self.slow, self.probe = name, prefix, slow, probe
+        self.follower = follower
 
     def argv(self, command):
         return self.prefix + command
+
+    @contextlib.contextmanager
+    def beside(self):
+        if not self.follower:
+            yield
+            return
+        with subprocess.Popen(self.follower, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_attached(process)
+                yield
+            finally:
+                process.send_signal(signal.SIGINT)
 
     def why_not(self):
         """None when the tool works here, else its own words."""
@@ -63,6 +81,19 @@ class Tool:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no word of why"]
         errors = [line for line in said if "error" in line.lower()] or said[-1:]
         return f"{errors[0].strip()} (exit code {done.returncode})"
+
+
+def wait_attached(process):
+    """Until it holds a link of a BPF program to its event."""
+    folder = f"/proc/{process.pid}/fd"
+    end = time.monotonic() + 20
+    while time.monotonic() < end and process.poll() is None:
+        for fd in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                if "bpf_link" in os.readlink(f"{folder}/{fd}"):
+                    return
+        time.sleep(0.02)
+    raise RuntimeError(f"{process.args}: not attached")
 
 
 def bpftrace(script):
@@ -93,6 +124,12 @@ EMPTY_FAULT = Tool("empty programs", empty("rss_stat,task_newtask"))
 EMPTY_TCP = Tool("empty programs", empty(f"sys_exit,{SOCKETS},{SOFT},sched_switch,sched_waking"))
 EMPTY_NET = Tool("empty programs", empty(f"sys_exit,{SOFT}"))
 LEDGER = Tool("dwell --probes ledger", dwell("--probes", "ledger"))
+STACKS = Tool("dwell --probes ledger,stacks", dwell("--probes", "ledger,stacks"))
+EACH_STACK = Tool("the same, --stack-quantum 0",
+                  dwell("--probes", "ledger,stacks", "--stack-quantum", "0"))
+OFTEN = "9900"
+SAMPLE_OFTEN = Tool(f"dwell --probes ledger,stacks -F {OFTEN}",
+                    dwell("--probes", "ledger,stacks", "-F", OFTEN))
 DWELL_RUN = Tool("dwell", dwell())
 DWELL_CALLS = Tool("dwell --probes syscalls", dwell("--probes", "syscalls"))
 
@@ -104,7 +141,13 @@ PERF_TRACE = Tool("perf trace -s", ["perf", "trace", "-s", "-o", "/dev/null", "-
 PERF_SCHED = Tool("perf sched record",
                   ["perf", "sched", "record", "-o", os.path.join(OUT, "perf.data"), "--"],
                   probe=[])
-PEERS = [BPFTRACE_SWITCH, BPFTRACE_CALLS, STRACE, PERF_TRACE, PERF_SCHED]
+PERF_OFTEN = Tool(f"perf record -F {OFTEN}, no stacks",
+                  ["perf", "record", "-q", "-e", "cpu-clock", "-F", OFTEN, "-o",
+                   os.path.join(OUT, "perf.data"), "--"], probe=[])
+# Of libbpf-tools: kernel and user stacks, these by frame pointers, of every wait on the machine.
+OFFCPUTIME = Tool("offcputime, of libbpf-tools", [], probe=["offcputime", "1"],
+                  follower=["offcputime", "600"])
+PEERS = [BPFTRACE_SWITCH, BPFTRACE_CALLS, STRACE, PERF_TRACE, PERF_SCHED, PERF_OFTEN, OFFCPUTIME]
 
 # Attached to what runs, by duration. Debian's bcc compiles against kernel headers.
 BCC = [Tool("offcputime-bpfcc", [], probe=["offcputime-bpfcc", "-f", "1"]),

@@ -32,7 +32,8 @@ typedef _Bool bool;
 #define SLICE __attribute__((preserve_access_index))
 
 struct pt_regs { /* arch/x86/include/asm/ptrace.h */
-	unsigned long r15, bx, bp, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, flags, sp;
+	unsigned long r15, r14, r13, r12, bx, bp, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip,
+		flags, sp;
 } SLICE;
 
 struct thread_info {

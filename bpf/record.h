@@ -165,6 +165,9 @@ enum counter {
 	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
 	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
 	COUNTER_LOST_PYTHON_BODY,  /* set by user space: code objects that it had no room for */
+	COUNTER_LOST_PLACE,        /* set by user space: places in code that it had no room for */
+	COUNTER_LOST_JIT,          /* ditto: code made at run time */
+	COUNTER_LOST_CODE_FILE,    /* ditto: files with code that it could not read */
 	COUNTER_OTHER_HEAP,        /* --alloc: a process without a row: in `other` */
 	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
 	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */

@@ -5,7 +5,7 @@
  *
  * How the caller's frame is found at an address from `pc` on, to the next row's:
  *   CFA = register + 8 * cfa; return address at CFA - 8; caller's rbp at CFA + 8 * rbp if
- *   rbp is not 0, else unchanged.
+ *   rbp is not 0, else unchanged; caller's rbx by `rbx`.
  */
 #ifndef DWELL_UNWIND_H
 #define DWELL_UNWIND_H
@@ -22,13 +22,21 @@ enum unwind_rule {
 	UNWIND_END,       /* the thread's start: no caller */
 	UNWIND_RDI,       /* return address in rdi; rsp + 8 * cfa (vfork) */
 	UNWIND_RSP_DEREF, /* CFA = *(rsp + 8 * cfa) + 8 */
-	UNWIND_UNSUPPORTED
+	UNWIND_RSP_FAR,   /* CFA = rsp + 8 * (low 16 bits in cfa, the rest in rbx): big frames */
+	UNWIND_UNSUPPORTED,
+	UNWIND_REGISTER = 16 /* + DWARF's number: CFA from a register that is not rsp, rbp */
 };
+
+#define UNWIND_REGISTERS 16
+
+/* Where the caller's rbx is. Else k: at CFA - 8 * (k + 1). */
+enum { UNWIND_RBX_SAME, UNWIND_RBX_ELSEWHERE = 7 };
 
 struct unwind_row {
 	__u32 pc; /* - base */
 	__s16 cfa;
-	__u8 rule; /* enum unwind_rule */
+	__u8 rule : 5; /* enum unwind_rule */
+	__u8 rbx : 3;
 	__s8 rbp;
 };
 

@@ -67,6 +67,24 @@ def cgroup(controller=None):
         remove(path)
 
 
+@contextlib.contextmanager
+def memory(limit, swap=True):
+    """A group that may have so many bytes, of v1 or v2: (path, whether it is v1)."""
+    v1 = any(line.split()[2] == "cgroup" and "memory" in line.split()[3].split(",")
+             for line in open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape"))
+    if not v1:
+        try:
+            write(hierarchy(), "cgroup.subtree_control", "+memory")
+        except OSError as why:
+            skip(f"no memory controller: {why.strerror}")
+    with cgroup("memory" if v1 else None) as path:
+        write(path, "memory.limit_in_bytes" if v1 else "memory.max", limit)
+        total, none = ("memory.memsw.limit_in_bytes", limit) if v1 else ("memory.swap.max", 0)
+        if not swap and os.path.exists(os.path.join(path, total)):
+            write(path, total, none)
+        yield path, v1
+
+
 def below(path, name):
     """A group in a group."""
     inner = os.path.join(path, name)

@@ -13,11 +13,14 @@ test that fails has a second try; that it took one stands in its result (`# AGAI
 
     main()          # FILE.py [PATTERN...]: only tests whose name has a pattern in it
 """
+import fnmatch
 import os
 import signal
 import sys
+import time
 import traceback
 
+SLOW = 10   # seconds; a test that takes longer is told
 tests = []
 
 
@@ -70,6 +73,7 @@ def attempt(function, timeout):
 
 def run_one(number, name, function, timeout):
     """Prints one result; returns whether it is not a failure."""
+    begin = time.monotonic()
     outcome, again = attempt(function, timeout), ""
     if isinstance(outcome, str) and os.environ.get("DWELL_GUEST"):
         again = f" # AGAIN {outcome.strip().splitlines()[-1]}"
@@ -81,10 +85,27 @@ def run_one(number, name, function, timeout):
         say(f"ok {number} - {name} # SKIP {' '.join(str(outcome).split())}")
     else:
         say(f"ok {number} - {name}{again}")
+    if time.monotonic() - begin > SLOW:
+        say(f"# time {os.path.basename(sys.argv[0])[:-3]}: {name}: {time.monotonic() - begin:.0f} s")
     return not isinstance(outcome, str)
 
 
+def not_in_guests():
+    """Patterns of this file's tests that are not made in a guest: vm/not-in-guests."""
+    name = os.path.basename(sys.argv[0])[:-len(".py")]
+    with open(os.path.join(os.path.dirname(__file__), "vm", "not-in-guests"), encoding="ascii") as f:
+        lines = [line.partition(":")[2] for line in f if line.startswith(f"{name}:")]
+    patterns = [p.strip() for line in lines for p in line.split(";")]
+    stale = [p for p in patterns if not any(fnmatch.fnmatchcase(t[0], p) for t in tests)]
+    if stale:
+        raise SystemExit(f"vm/not-in-guests: {name} has no test {stale}")
+    return patterns
+
+
 def main():
+    out = not_in_guests()
+    if os.environ.get("DWELL_GUEST"):
+        tests[:] = [t for t in tests if not any(fnmatch.fnmatchcase(t[0], p) for p in out)]
     chosen = [t for t in tests
               if len(sys.argv) < 2 or any(p in t[0] for p in sys.argv[1:])]
     say(f"1..{len(chosen)}")

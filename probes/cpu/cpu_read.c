@@ -241,9 +241,7 @@ static void fill_machine(struct report *r, const struct cpu_data *d)
 
 static void absent(struct report *r, const char *metric, const char *reason)
 {
-	struct cpu_report *c = &r->cpu;
-
-	c->absent[c->nabsent++] = (struct absent){ metric, reason };
+	absent_add(r, &r->cpu.absent, metric, reason);
 }
 
 /* Vectors whose tracepoints did not attach. */
@@ -268,13 +266,13 @@ static void fill_absent(struct probe *p, struct report *r)
 	const struct cpu_machine *m = &r->cpu.machine;
 	bool freq = false, mean = false;
 
-	r->cpu.absent = report_alloc(r, (CPU_VECTORS + 8) * sizeof(*r->cpu.absent));
 	for (size_t i = 0; i < m->ncpus; i++) {
 		freq |= m->cpus[i].freq_khz > 0;
 		mean |= cpu_freq_mean(&m->cpus[i]) > 0;
 	}
 	if (!d->nodes)
 		absent(r, "node_migrations", "the machine has one NUMA node");
+	absent(r, "cpus by process", "another figure at every switch: kept for the tree alone");
 	if (!*d->group)
 		absent(r, "cgroup.pressure", d->no_group);
 	if (!m->host.psi[PSI_CPU].present)

@@ -72,8 +72,7 @@ struct cpu_report {
 	const char *group; /* the control group (version 2) that pressure is of; NULL: none */
 	struct psi_total pressure[PSI_RESOURCES];
 	struct cpu_machine machine;
-	struct absent *absent;
-	size_t nabsent;
+	struct absent_list absent;
 };
 
 #endif

@@ -352,12 +352,6 @@ static const struct shape machine_shape[] = {
 
 /* ---- all of it ---- */
 
-static const struct shape absent_shape[] = {
-	SHAPE_IS(STR, absent, metric, UNIT_NONE, INFO, "what is not told"),
-	SHAPE_IS(STR, absent, reason, UNIT_NONE, INFO, "why"),
-	{},
-};
-
 /* clang-format off */
 #define CPU_TABLE(machine_)							\
 	SHAPE_FLAT(report, cpu.tree, figures_shape),				\
@@ -369,8 +363,7 @@ static const struct shape absent_shape[] = {
 	  .help = "of the control groups that the target is in, other members included" }, \
 	SHAPE_SUB("machine", report, cpu.machine, machine_,			\
 		  "of the whole machine, the target included; differences since the start"), \
-	SHAPE_ROWS("absent", report, cpu.absent, cpu.nabsent, absent_shape,	\
-		   "what this machine or kernel does not tell")
+	SHAPE_ABSENT(cpu.absent)
 /* clang-format on */
 
 const struct shape cpu_tick_shape[] = { CPU_TABLE(machine_tick_shape), {} };

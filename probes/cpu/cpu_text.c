@@ -40,8 +40,9 @@ static void say_interrupts(const struct report *r, struct text_lines *t)
 
 	if (!most || ns * NOTABLE < on_cpu)
 		return;
-	text_line(t, "interrupted %s times, for %s (%s of the time on a CPU), most by %s %s: %s",
+	text_line(t, "interrupted %s times%s, for %s (%s of the time on a CPU), most by %s %s: %s",
 		  format_count(count, hard->count + soft->count),
+		  soft->sampled > 1 ? " (softirqs sampled)" : "",
 		  format_duration(time, ns, t->utf8), format_share(share, ns, on_cpu),
 		  soft->ns > hard->ns ? "softirq" : "interrupt", most->name,
 		  format_duration(part, most->ns, t->utf8));

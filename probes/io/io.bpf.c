@@ -14,22 +14,81 @@
 #include "cache.bpf.h"
 #include "calls.bpf.h"
 
-static __always_inline void io_uring_move(struct io_slot *s, struct io_kiocb *req, __u32 dir)
+/* As a call that has returned, but for its time. */
+static __always_inline struct call_done io_uring_call(const struct target *t, struct io_kiocb *req)
 {
-	struct file *file = (struct file *)KREAD(req, file);
-	struct inode *inode = KREAD(file, f_inode);
-	struct super_block *sb = KREAD(inode, i_sb);
-	__u32 kind = io_kind(KREAD(inode, i_mode), KREAD(sb, s_magic), inode);
-	__s32 ret = KREAD(req, cqe.res);
+	return (struct call_done){ .who = slot_owner(t), .ret = KREAD(req, cqe.res) };
+}
+
+static __always_inline void io_uring_move(struct io_slot *s, const struct io_found *found,
+					  const struct call_done *call, __u32 dir)
+{
+	__u32 kind = found->kind;
 
 	barrier_var(kind);
 	if (kind >= IO_KINDS)
 		return;
-	slot_add(&s->moved[dir][kind].calls, 1);
-	if (ret < 0)
+	io_moved_add(&s->moved[dir][kind], call->ret, 0);
+	if (call->ret < 0) {
 		slot_add(&s->errors[dir], 1);
-	else
-		slot_add(&s->moved[dir][kind].bytes, ret);
+		slot_add(&s->kind_errors[kind], 1);
+	}
+	if (io_has_row(kind))
+		io_move_file(found, call, dir);
+}
+
+static __always_inline void io_uring_sync(struct io_slot *s, const struct io_found *found,
+					  const struct call_done *call)
+{
+	__u32 kind = found->kind;
+
+	slot_add(&s->calls[IO_FSYNC], 1);
+	if (call->ret < 0)
+		slot_add(&s->errors[IO_FSYNC], 1);
+	barrier_var(kind);
+	if (kind >= IO_KINDS)
+		return;
+	slot_add(&s->syncs[kind], 1);
+	if (call->ret < 0)
+		slot_add(&s->kind_errors[kind], 1);
+	if (io_has_row(kind))
+		io_on_row(found, call, IO_FSYNC, 0);
+}
+
+/* Its file as a number: what a function that is not static takes. */
+static __always_inline struct file *io_uring_file(struct io_kiocb *req)
+{
+	struct pt_regs *at = (void *)req + bpf_core_field_offset(struct io_kiocb, file);
+
+	return (struct file *)KREAD(at, r15); /* a member as wide as a pointer, at 0 */
+}
+
+static __noinline int io_uring_op(struct io_kiocb *req, struct target *t)
+{
+	struct call_done call = io_uring_call(t, req);
+	struct io_slot *s = SLOT_OF(io_slots, t);
+	__u8 op = KREAD(req, opcode);
+	struct io_found found = {};
+
+	if (!s)
+		return 0;
+	io_look_at(&found, io_uring_file(req));
+	switch (op) {
+	case IORING_OP_READV:
+	case IORING_OP_READ_FIXED:
+	case IORING_OP_READ:
+		io_uring_move(s, &found, &call, IO_READ);
+		break;
+	case IORING_OP_WRITEV:
+	case IORING_OP_WRITE_FIXED:
+	case IORING_OP_WRITE:
+		io_uring_move(s, &found, &call, IO_WRITE);
+		break;
+	case IORING_OP_FSYNC:
+		io_uring_sync(s, &found, &call);
+		break;
+	}
+	return 0;
 }
 
 /* Completed in the context of one of the process's threads, be it a worker of io_uring. */
@@ -37,26 +96,6 @@ SEC_TP("io_uring_complete")
 int BPF_PROG(io_uring_done, void *ring, struct io_kiocb *req)
 {
 	struct target *t = req ? target_current() : NULL;
-	struct io_slot *s = t ? SLOT_OF(io_slots, t) : NULL;
 
-	if (!s)
-		return 0;
-	switch (KREAD(req, opcode)) {
-	case IORING_OP_READV:
-	case IORING_OP_READ_FIXED:
-	case IORING_OP_READ:
-		io_uring_move(s, req, IO_READ);
-		break;
-	case IORING_OP_WRITEV:
-	case IORING_OP_WRITE_FIXED:
-	case IORING_OP_WRITE:
-		io_uring_move(s, req, IO_WRITE);
-		break;
-	case IORING_OP_FSYNC:
-		slot_add(&s->calls[IO_FSYNC], 1);
-		if (KREAD(req, cqe.res) < 0)
-			slot_add(&s->errors[IO_FSYNC], 1);
-		break;
-	}
-	return 0;
+	return t ? io_uring_op(req, t) : 0;
 }

@@ -176,12 +176,8 @@ static void io_free(struct probe *p)
 
 /* ---- the report ---- */
 
-struct io_need {
-	const char *metric, *prog, *reason;
-};
-
 /* What is missing from the report when a program did not attach. */
-static const struct io_need needs[] = {
+static const struct absent_need needs[] = {
 	{ "cache.hits, cache.misses, cache.added", "io_add",
 	  "no tracepoint mm_filemap_add_to_page_cache" },
 	{ "cache.dirtied", "io_dirty", "no tracepoint writeback_dirty_folio" },
@@ -193,36 +189,32 @@ static const struct io_need needs[] = {
 	  "no tracepoint sys_enter_fsync" },
 	{ "times of fdatasync without --io-latency", "io_fdatasync_enter",
 	  "no tracepoint sys_enter_fdatasync" },
+	{ 0 },
 };
 
 static void fill_absent(struct probe *p, struct report *r)
 {
 	const struct io_data *d = p->data;
-	struct io_report *io = &r->io;
-	size_t n = sizeof(needs) / sizeof(needs[0]);
+	struct absent_list *list = &r->io.absent;
 
-	io->absent = report_alloc(r, (n + 4) * sizeof(*io->absent));
-	io->absent[io->nabsent++] = (struct absent){
-		"io_submit",
-		"reads and writes by Linux AIO are not in calls, kinds and files; what "
-		"they did to disks is"
-	};
-	io->absent[io->nabsent++] =
-		(struct absent){ "files of io_uring",
-				 "what io_uring moved is in calls and kinds, in no file's row" };
-	for (size_t i = 0; i < n; i++)
-		if (!probe_attached(p, needs[i].prog))
-			io->absent[io->nabsent++] =
-				(struct absent){ needs[i].metric, needs[i].reason };
+	absent_add(r, list, "closes by kind of file and by file",
+		   "when the call has returned its descriptor names nothing any more");
+	absent_add(r, list, "times of what io_uring and Linux AIO do",
+		   "their operations are counted as they end; block has the time on the device");
+	if (r->io.tree.aio_unseen)
+		absent_add(r, list,
+			   report_printf(r, "%llu operations of Linux AIO",
+					 (unsigned long long)r->io.tree.aio_unseen),
+			   "submitted, but not taken by io_getevents: not done yet, or the program "
+			   "took them from the ring in its own memory");
+	absent_needs(r, list, p, needs);
 	if (!d->has_faults)
-		io->absent[io->nabsent++] = (struct absent){
-			"cache.faults", "no tracepoints mm_filemap_fault and mm_filemap_map_pages, "
-					"and the functions cannot be hooked"
-		};
+		absent_add(r, list, "cache.faults",
+			   "no tracepoints mm_filemap_fault and mm_filemap_map_pages, and the "
+			   "functions cannot be hooked");
 	if (!p->session->options->io_latency && !p->session->options->syscall_latency)
-		io->absent[io->nabsent++] =
-			(struct absent){ "times of calls but fsync and fdatasync",
-					 "--io-latency gives them" };
+		absent_add(r, list, "times of calls but fsync and fdatasync",
+			   "--io-latency gives them");
 }
 
 /* Only the last report shows processes: figures of each at every tick would be for nobody. */

@@ -58,14 +58,17 @@ struct io_bios {
 struct io_slot {
 	struct io_moved moved[2][IO_KINDS]; /* IO_READ, IO_WRITE */
 	__u64 opens[IO_KINDS];              /* those that succeeded */
-	__u64 calls[IO_OPS];                /* from IO_OPEN on; reads and writes are in moved */
+	__u64 seeks[IO_KINDS], syncs[IO_KINDS];
+	__u64 kind_errors[IO_KINDS]; /* of reads, writes, seeks and syncs */
+	__u64 calls[IO_OPS];         /* from IO_OPEN on; reads and writes are in moved */
 	__u64 errors[IO_OPS];
 	__u64 ns[IO_OPS]; /* of the calls that were timed, from IO_OPEN on */
 	__u64 timed[IO_OPS];
 	__u64 cached_pages; /* that reads took from the page cache */
 	__u64 added[IO_CAUSES];
 	__u64 dirtied;
-	__u64 faults; /* on file mappings */
+	__u64 faults;                  /* on file mappings */
+	__u64 aio_submitted, aio_told; /* operations of Linux AIO */
 	struct io_block block[IO_BLOCK_OPS];
 	struct io_bios bios[2];
 	__u64 started, ended; /* requests: their difference is in flight */
@@ -93,9 +96,9 @@ struct io_file {
 	struct io_file_key key;
 	__u32 kind;    /* enum io_kind */
 	__u32 proc_id; /* who used it first */
-	__u64 opens, syncs;
+	__u64 opens, syncs, seeks;
 	struct io_moved moved[2];
-	__u64 errors; /* of reads, writes and syncs */
+	__u64 errors; /* of reads, writes, seeks and syncs */
 	__u64 sync_ns;
 };
 
@@ -127,7 +130,7 @@ struct io_cfg {
 
 _Static_assert(sizeof(struct io_slot) % 8 == 0, "struct io_slot has a tail");
 _Static_assert(sizeof(struct io_file_key) == 16, "struct io_file_key has holes");
-_Static_assert(sizeof(struct io_file) == 104, "struct io_file has holes");
+_Static_assert(sizeof(struct io_file) == 112, "struct io_file has holes");
 _Static_assert(sizeof(struct io_device) == 40 + 64 * IO_BLOCK_OPS + 64 + 32,
 	       "struct io_device has holes");
 

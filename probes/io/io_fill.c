@@ -53,6 +53,9 @@ static void fill_kinds(struct io_figures *to, const struct io_slot *from)
 			.writes = written->calls,
 			.written_bytes = written->bytes,
 			.write_time = time_of(written->ns, 0, 0),
+			.seeks = from->seeks[kind],
+			.syncs = from->syncs[kind],
+			.errors = from->kind_errors[kind],
 		};
 		add_moved(&to->calls[IO_READ], read);
 		add_moved(&to->calls[IO_WRITE], written);
@@ -110,6 +113,8 @@ void io_fill_figures(struct io_figures *to, const struct io_slot *from,
 	}
 	for (int op = 0; op <= IO_BLOCK_WRITE; op++)
 		fill_bios(&to->bios[op], &from->bios[op], from->max_bio_ns[op]);
+	if (from->aio_submitted > from->aio_told)
+		to->aio_unseen = from->aio_submitted - from->aio_told;
 	/* requests of a process that is gone end in the row `other` */
 	to->in_flight = from->started > from->ended ? from->started - from->ended : 0;
 	if (!usage)
@@ -174,7 +179,7 @@ static uint64_t file_bytes(const struct io_file *f)
 
 static uint64_t file_calls(const struct io_file *f)
 {
-	return f->moved[IO_READ].calls + f->moved[IO_WRITE].calls + f->opens + f->syncs;
+	return f->moved[IO_READ].calls + f->moved[IO_WRITE].calls + f->opens + f->syncs + f->seeks;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -211,6 +216,8 @@ static void add_file(struct io_file_row *row, const struct io_file *f)
 	row->writes += f->moved[IO_WRITE].calls;
 	row->written_bytes += f->moved[IO_WRITE].bytes;
 	row->syncs += f->syncs;
+	row->sync_ns += f->sync_ns;
+	row->seeks += f->seeks;
 	row->errors += f->errors;
 	row->ns += f->moved[IO_READ].ns + f->moved[IO_WRITE].ns + f->sync_ns;
 	row->timed = row->ns;
@@ -227,6 +234,29 @@ static void name_file(struct probe *p, const struct io_maps *m, struct report *r
 		return;
 	row->pid = by->pid;
 	memcpy(row->comm, by->comm, sizeof(row->comm));
+}
+
+/* More time of syncs; as many have none where they are not timed, then more of them. */
+static bool synced_more(const struct io_file *f, const struct io_file *than)
+{
+	if (!f->syncs || !than)
+		return f->syncs;
+	return f->sync_ns == than->sync_ns ? f->syncs > than->syncs : f->sync_ns > than->sync_ns;
+}
+
+static void fill_synced(struct probe *p, const struct io_maps *m, struct report *r,
+			const struct io_file *const *files, size_t n)
+{
+	const struct io_file *most = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (synced_more(files[i], most))
+			most = files[i];
+	r->io.synced = (struct io_file_row){ 0 };
+	if (!most)
+		return;
+	name_file(p, m, r, &r->io.synced, most);
+	add_file(&r->io.synced, most);
 }
 
 void io_fill_files(struct probe *p, const struct io_maps *m, struct report *r)
@@ -247,6 +277,7 @@ void io_fill_files(struct probe *p, const struct io_maps *m, struct report *r)
 			n--;
 	}
 	qsort(sorted, n, sizeof(struct io_file *), by_bytes);
+	fill_synced(p, m, r, sorted, n);
 	io->files_seen = n;
 	io->nfiles = n < FILES_KEPT ? n : FILES_KEPT;
 	io->files = report_alloc(r, (io->nfiles + 1) * sizeof(*io->files));
@@ -259,7 +290,7 @@ void io_fill_files(struct probe *p, const struct io_maps *m, struct report *r)
 	add_file(other, &m->files[0]);
 	for (size_t i = io->nfiles; i < n; i++)
 		add_file(other, sorted[i]);
-	if (other->opens || other->reads || other->writes || other->syncs)
+	if (other->opens || other->reads || other->writes || other->syncs || other->seeks)
 		io->nfiles++;
 	free(sorted);
 }

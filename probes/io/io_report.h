@@ -28,7 +28,7 @@ struct io_call_row {
 };
 
 struct io_kind_row {
-	uint64_t opens, reads, read_bytes, writes, written_bytes;
+	uint64_t opens, reads, read_bytes, writes, written_bytes, seeks, syncs, errors;
 	struct io_time read_time, write_time;
 };
 
@@ -58,7 +58,8 @@ struct io_figures {
 	struct io_block_row block[IO_BLOCK_OPS];
 	struct io_bios_row bios[2];
 	uint64_t requests, request_bytes, in_flight;
-	bool has_usage; /* what task_struct counts */
+	uint64_t aio_unseen; /* operations of Linux AIO that were submitted and not told of */
+	bool has_usage;      /* what task_struct counts */
 	uint64_t storage_read_bytes, storage_written_bytes, cancelled_bytes;
 };
 
@@ -73,7 +74,8 @@ struct io_file_row {
 	const char *name, *kind;
 	uint32_t pid; /* who used it first; 0: not known any more */
 	char comm[COMM_LEN];
-	uint64_t opens, reads, read_bytes, writes, written_bytes, syncs, errors;
+	uint64_t opens, reads, read_bytes, writes, written_bytes, seeks, syncs, errors;
+	uint64_t sync_ns; /* of its syncs alone */
 	bool timed;
 	uint64_t ns;
 };
@@ -94,13 +96,14 @@ struct io_report {
 	double mean_depth;
 	struct io_file_row *files; /* by bytes, descending; `other` stands last */
 	size_t nfiles;
+	struct io_file_row
+		synced;      /* of all files the one whose syncs took longest; name NULL: none */
 	uint64_t files_seen; /* with a row of their own in the kernel's table */
 	struct io_device_row *devices;
 	size_t ndevices;
 	struct io_process_row *processes; /* as the ledger's */
 	size_t nprocesses;
-	struct absent *absent;
-	size_t nabsent;
+	struct absent_list absent;
 };
 
 extern const char *const io_kind_names[IO_KINDS];

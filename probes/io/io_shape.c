@@ -118,7 +118,7 @@ static bool kind_used(const void *row)
 {
 	const struct io_kind_row *k = row;
 
-	return k->opens || k->reads || k->writes;
+	return k->opens || k->reads || k->writes || k->seeks || k->syncs;
 }
 
 static bool kind_read_timed(const void *row)
@@ -137,6 +137,10 @@ static const struct shape kind_shape[] = {
 	SHAPE_IS(U64, io_kind_row, read_bytes, UNIT_BYTES, COUNTER, "bytes read"),
 	SHAPE_IS(U64, io_kind_row, writes, UNIT_COUNT, COUNTER, "write calls"),
 	SHAPE_IS(U64, io_kind_row, written_bytes, UNIT_BYTES, COUNTER, "bytes written"),
+	SHAPE_IS(U64, io_kind_row, seeks, UNIT_COUNT, COUNTER, "seeks"),
+	SHAPE_IS(U64, io_kind_row, syncs, UNIT_COUNT, COUNTER, "syncs of a descriptor"),
+	SHAPE_IS(U64, io_kind_row, errors, UNIT_COUNT, COUNTER,
+		 "reads, writes, seeks and syncs that failed"),
 	{ .key = "read_time",
 	  .type = SHAPE_OBJECT,
 	  .optional = true,
@@ -176,10 +180,11 @@ static const struct shape pages_shape[] = {
 };
 
 static const struct shape cache_shape[] = {
-	SHAPE_IS(U64, io_cache_row, read_pages, UNIT_COUNT, COUNTER,
-		 "pages (4 KiB) of files that read calls took from the page cache: each page that "
-		 "the bytes returned lie in, once a call. Not those of O_DIRECT, of io_uring, or "
-		 "of files without storage behind them (/proc, tmpfs, sockets, pipes)"),
+	SHAPE_IS(
+		U64, io_cache_row, read_pages, UNIT_COUNT, COUNTER,
+		"pages (4 KiB) of files that read calls took from the page cache: each page that "
+		"the bytes returned lie in, once a call. Not those of O_DIRECT, io_uring or Linux AIO, or "
+		"of files without storage behind them (/proc, tmpfs, sockets, pipes)"),
 	SHAPE_IS(U64, io_cache_row, hits, UNIT_COUNT, COUNTER,
 		 "of read_pages those that were in the page cache: read_pages - misses"),
 	SHAPE_IS(
@@ -208,7 +213,7 @@ static const struct shape cache_shape[] = {
 	  .sub = pages_shape,
 	  .help = "pages taken into the page cache, by what for: the file that a call read, the "
 		  "file that it wrote, a page fault on a mapping, or something else (a program's "
-		  "start, a file system's own blocks, readahead, io_uring)" },
+		  "start, a file system's own blocks, readahead, io_uring, Linux AIO)" },
 	SHAPE_IS(
 		U64, io_cache_row, dirtied, UNIT_COUNT, COUNTER,
 		"clean pages made dirty, by writes, mappings and the file system's own blocks. The "
@@ -312,13 +317,13 @@ static bool has_usage(const void *base)
 
 static const struct shape figures_shape[] = {
 	ROWS("calls", io_figures, calls, IO_OPS, op_key, call_made, call_shape,
-	     "system calls, native ones (32-bit calls are in summary.syscalls only), and io_uring's "
-	     "reads, writes and fsyncs. read, write: also readv, pread64, preadv2 and the like; "
+	     "system calls, native ones (32-bit calls are in summary.syscalls only), and what "
+	     "io_uring and Linux AIO (io_submit) read, write and sync, untimed. read, write: also readv, pread64, preadv2 and the like; "
 	     "sendfile, copy_file_range, splice and tee are a read and a write each. open: openat, "
 	     "openat2, creat; close: close_range; sync: syncfs, sync_file_range, msync, sync. "
 	     "recv, send and the like are in summary.network"),
 	ROWS("kinds", io_figures, kinds, IO_KINDS, kind_key, kind_used, kind_shape,
-	     "reads, writes and opens by kind of file; `other` are anonymous files (eventfd, "
+	     "opens, reads, writes, seeks and syncs by kind of file; `other` are anonymous files (eventfd, "
 	     "timerfd, ...) and descriptors that were closed by another thread meanwhile"),
 	SHAPE_SUB("cache", io_figures, cache, cache_shape, "the page cache"),
 	BLOCK_ROWS(io_figures),
@@ -354,9 +359,10 @@ static const struct shape file_shape[] = {
 	SHAPE_IS(U64, io_file_row, read_bytes, UNIT_BYTES, COUNTER, "bytes read"),
 	SHAPE_IS(U64, io_file_row, writes, UNIT_COUNT, COUNTER, "write calls"),
 	SHAPE_IS(U64, io_file_row, written_bytes, UNIT_BYTES, COUNTER, "bytes written"),
+	SHAPE_IS(U64, io_file_row, seeks, UNIT_COUNT, COUNTER, "seeks"),
 	SHAPE_IS(U64, io_file_row, syncs, UNIT_COUNT, COUNTER, "syncs"),
 	SHAPE_IS(U64, io_file_row, errors, UNIT_COUNT, COUNTER,
-		 "reads, writes and syncs that failed"),
+		 "reads, writes, seeks and syncs that failed"),
 	{ .key = "ns",
 	  .type = SHAPE_U64,
 	  .unit = UNIT_NS,
@@ -389,12 +395,6 @@ static const struct shape process_shape[] = {
 	{},
 };
 
-static const struct shape absent_shape[] = {
-	SHAPE_IS(STR, absent, metric, UNIT_NONE, INFO, "what is missing or always 0 here"),
-	SHAPE_IS(STR, absent, reason, UNIT_NONE, INFO, "why"),
-	{},
-};
-
 static bool process_any(const void *row)
 {
 	return ((const struct io_process_row *)row)->any;
@@ -413,8 +413,7 @@ static bool process_any(const void *row)
 		 "files told apart (--limit io_files=N; beyond them: row other)"), \
 	SHAPE_ROWS("devices", report, io.devices, io.ndevices, device_shape,	\
 		   "by whole disk"),						\
-	SHAPE_ROWS("absent", report, io.absent, io.nabsent, absent_shape,	\
-		   "what could not be measured in this run")
+	SHAPE_ABSENT(io.absent)
 /* clang-format on */
 
 const struct shape io_tick_shape[] = { IO_TABLE, {} };

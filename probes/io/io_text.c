@@ -81,33 +81,44 @@ static void text_calls(const struct io_figures *f, struct text_lines *t)
 		text_line(t, "%s", s.text);
 }
 
-/* The file on which most was spent on syncs is not known by time alone: the one most synced. */
-static const struct io_file_row *most_synced(const struct io_report *io)
+/* "; most of it on FILE" where it is half of the time, else its share from a fifth on. */
+static void add_synced(struct sentence *s, const struct io_file_row *file, uint64_t ns, bool utf8)
 {
-	const struct io_file_row *most = NULL;
+	char name[200], share[FORMAT_LEN];
 
-	for (size_t i = 0; i < io->nfiles; i++)
-		if (io->files[i].syncs && (!most || io->files[i].syncs > most->syncs))
-			most = &io->files[i];
-	return most;
+	if (!file->name || file->sync_ns * 5 < ns)
+		return;
+	format_clean(name, sizeof(name), file->name, utf8);
+	if (file->sync_ns * 2 >= ns)
+		add(s, "; most of it on %s", name);
+	else
+		add(s, "; %s of it on %s", format_share(share, file->sync_ns, ns), name);
 }
 
 static void text_syncs(const struct io_report *io, struct text_lines *t)
 {
-	const struct wait_stat *a = &io->tree.calls[IO_FSYNC].time.stat;
-	const struct wait_stat *b = &io->tree.calls[IO_FDATASYNC].time.stat;
-	uint64_t n = a->count + b->count, max = a->max_ns > b->max_ns ? a->max_ns : b->max_ns;
-	const struct io_file_row *file = most_synced(io);
-	char count[COUNTED_LEN], mean[FORMAT_LEN], longest[FORMAT_LEN], name[200];
+	const struct io_call_row *full = &io->tree.calls[IO_FSYNC];
+	const struct io_call_row *data = &io->tree.calls[IO_FDATASYNC];
+	const struct wait_stat *a = &full->time.stat, *b = &data->time.stat;
+	uint64_t timed = a->count + b->count, all = full->count + data->count;
+	uint64_t max = a->max_ns > b->max_ns ? a->max_ns : b->max_ns;
+	bool are_full = full->count >= data->count;
+	char count[COUNTED_LEN], text[FORMAT_LEN];
+	struct sentence s = { .len = 0 };
 
-	if (!n)
+	if (!all)
 		return;
-	text_line(t, "%s, %s each, the longest %s%s%s",
-		  a->count >= b->count ? format_counted(count, n, "fsync", "fsyncs")
-				       : format_counted(count, n, "fdatasync", "fdatasyncs"),
-		  format_duration(mean, (a->ns + b->ns) / n, t->utf8),
-		  format_duration(longest, max, t->utf8), file ? "; most often of " : "",
-		  file ? format_clean(name, sizeof(name), file->name, t->utf8) : "");
+	add(&s, "%s",
+	    format_counted(count, timed ? timed : all, are_full ? "fsync" : "fdatasync",
+			   are_full ? "fsyncs" : "fdatasyncs"));
+	if (timed) {
+		add(&s, ", %s each", format_duration(text, (a->ns + b->ns) / timed, t->utf8));
+		add(&s, ", the longest %s", format_duration(text, max, t->utf8));
+		add_synced(&s, &io->synced, a->ns + b->ns, t->utf8);
+	}
+	if (timed && all > timed) /* by io_uring, by Linux AIO */
+		add(&s, "; %s more that were not timed", format_count(text, all - timed));
+	text_line(t, "%s", s.text);
 }
 
 /* Of one sort: "40 writes (8.00 MiB), 34 us in the queue and 1.20 ms on the device". */

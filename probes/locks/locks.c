@@ -170,6 +170,23 @@ static void fill_tables(struct probe *p, struct report *r)
 	name_objects(r);
 }
 
+static void fill_absent(struct probe *p, struct report *r)
+{
+	static const struct absent_need needs[] = {
+		{ "rcu_stalls", "locks_rcu_stall",
+		  "the event rcu:rcu_stall_warning cannot be attached" },
+		{ 0 },
+	};
+	const struct locks_data *d = p->data;
+
+	absent_needs(r, &r->locks.absent, p, needs);
+	if (!d->has_kernel)
+		absent_add(r, &r->locks.absent, "kernel, sites",
+			   "the events lock:contention_begin and _end cannot be attached");
+	if (!r->locks.has_order)
+		absent_add(r, &r->locks.absent, "orders", "not asked for: --lock-order");
+}
+
 static int locks_snapshot(struct probe *p, struct report *r)
 {
 	const struct locks_data *d = p->data;
@@ -181,6 +198,7 @@ static int locks_snapshot(struct probe *p, struct report *r)
 	r->locks.has_stalls = d->has_stalls && !bpf_map_lookup_elem(probe_map_fd(p, "locks_stalls"),
 								    &zero, &r->locks.rcu_stalls);
 	r->locks.has_order = p->session->options->lock_order;
+	fill_absent(p, r);
 	if (r->final)
 		fill_tables(p, r);
 	return 0;

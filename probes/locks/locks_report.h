@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "absent.h"
 #include "locks.h"
 
 /* Of one process, or of the tree. */
@@ -97,6 +98,7 @@ struct locks_report {
 	struct lock_order_row *orders;
 	size_t norders;
 	uint64_t pairs; /* of locks that were held together */
+	struct absent_list absent;
 };
 
 extern const char *const locks_kernel_names[KERNEL_KINDS]; /* "rwsem_write" */

@@ -285,5 +285,6 @@ const struct shape locks_shape[] = {
 	  .optional = true, .present = has_order },
 	{ TABLE("processes", processes, process_shape, "by process, as the ledger's"),
 	  .row_present = did_anything },
+	SHAPE_ABSENT(locks.absent),
 	{}
 };

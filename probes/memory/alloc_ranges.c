@@ -44,6 +44,8 @@ static bool insert(struct alloc_ranges *r, size_t at, const struct alloc_range *
 
 static void drop(struct alloc_ranges *r, size_t at, size_t n)
 {
+	if (!n) /* there may be no list either */
+		return;
 	memmove(&r->list[at], &r->list[at + n], (r->n - at - n) * sizeof(*r->list));
 	r->n -= n;
 }

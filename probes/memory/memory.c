@@ -344,28 +344,27 @@ static int fill_processes(struct probe *p, struct report *r)
 /* At most once a second, while its time lasts, of processes whose page tables are not long. */
 static void read_pss(struct memory_data *d, const struct report *r)
 {
-	const struct memory_report *m = &r->memory;
 	uint64_t begin = session_clock();
-	struct pss pss;
 
 	if (d->pss_ns && begin - d->pss_ns < PSS_EVERY_NS && !r->final)
 		return;
 	d->pss = (struct pss_sum){ 0 };
 	for (size_t i = 0; i < r->ledger.nprocesses; i++) {
 		const struct process_row *row = &r->ledger.processes[i];
+		struct memory_process *m = &r->memory.processes[i];
 
 		if (!row->alive || !row->pid)
 			continue;
-		if (m->processes[i].figures.rss_bytes > PSS_WALK_MAX ||
-		    session_clock() - begin > PSS_TIME_NS) {
+		if (m->figures.rss_bytes > PSS_WALK_MAX || session_clock() - begin > PSS_TIME_NS) {
 			d->pss.left_out++;
 			continue;
 		}
-		if (pss_read((pid_t)row->pid, &pss))
+		if (pss_read((pid_t)row->pid, &m->pss))
 			continue; /* it has ended */
+		m->has_pss = true;
 		d->pss.processes++;
-		d->pss.bytes += pss.pss;
-		d->pss.swap_bytes += pss.swap_pss;
+		d->pss.bytes += m->pss.pss;
+		d->pss.swap_bytes += m->pss.swap_pss;
 	}
 	d->pss_ns = session_clock();
 }

@@ -34,6 +34,8 @@ struct memory_process {
 	uint32_t pid, proc_id;
 	char comm[COMM_LEN];
 	struct memory_figures figures;
+	bool has_pss; /* it lives, and was read for this report */
+	struct pss pss;
 };
 
 struct memory_site_row {   /* --kmem */
@@ -54,8 +56,6 @@ struct memory_oom_row {
 	uint64_t rss_bytes;
 };
 
-#define MEMORY_ABSENT 16
-
 struct memory_report {
 	bool present;
 	struct memory_figures tree;
@@ -74,8 +74,7 @@ struct memory_report {
 	struct memory_order_row *orders; /* that occurred */
 	size_t norders;
 	struct alloc_report alloc;
-	struct absent absent[MEMORY_ABSENT];
-	size_t nabsent;
+	struct absent_list absent;
 };
 
 #endif

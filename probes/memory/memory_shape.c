@@ -100,12 +100,28 @@ static const struct shape figures_table[] = {
 	{},
 };
 
+static bool process_has_pss(const void *base)
+{
+	return ((const struct memory_process *)base)->has_pss;
+}
+
+#define PROCESS_PSS(key_, member_, help_)                                                          \
+	{                                                                                          \
+		.key = key_, .type = SHAPE_U64, .unit = UNIT_BYTES, .kind = METRIC_GAUGE,          \
+		.optional = true, .present = process_has_pss,                                      \
+		.offset = offsetof(struct memory_process, pss.member_), .help = help_              \
+	}
+
 static const struct shape process_table[] = {
 	SHAPE_IS(U32, memory_process, pid, UNIT_NONE, INFO, "process ID; 0: not visible to dwell"),
 	SHAPE_IS(U32, memory_process, proc_id, UNIT_NONE, INFO,
 		 "number of the process in this report"),
 	SHAPE_IS(CHARS, memory_process, comm, UNIT_NONE, INFO, "its command's name"),
 	SHAPE_FLAT(memory_process, figures, figures_table),
+	PROCESS_PSS(
+		"pss_bytes", pss,
+		"proportional set size; absent when it has ended or was not read (pss.left_out)"),
+	PROCESS_PSS("pss_swap_bytes", swap_pss, "the same of what is in swap"),
 	{},
 };
 
@@ -285,16 +301,6 @@ static const struct shape kmem_table[] = {
 
 /* ---- all ---- */
 
-static const char *absent_key(const void *row, size_t i)
-{
-	return ((const struct absent *)row)->metric;
-}
-
-static const struct shape absent_table[] = {
-	SHAPE_IS(STR, absent, reason, UNIT_NONE, INFO, "why"),
-	{},
-};
-
 /* clang-format off */
 #define MEMORY_TABLE								\
 	SHAPE_FLAT(report, memory.tree, figures_table),				\
@@ -343,15 +349,6 @@ const struct shape memory_shape[] = {
 	      "what it maps"),
 	SHAPE_ROWS("processes", report, memory.processes, memory.nprocesses, process_table,
 		   "by process, as the ledger's"),
-	{ .key = "absent",
-	  .type = SHAPE_DICT,
-	  .inline_array = true,
-	  .offset = offsetof(struct report, memory.absent),
-	  .size = sizeof(struct absent),
-	  .count_offset = offsetof(struct report, memory.nabsent),
-	  .row_key = absent_key,
-	  .lone = true,
-	  .sub = absent_table,
-	  .help = "figures that are not here, and why" },
+	SHAPE_ABSENT(memory.absent),
 	{},
 };

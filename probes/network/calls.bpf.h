@@ -101,8 +101,10 @@ __noinline int network_call(const struct call_done *call)
 	io->sk = (__u64)network_sock_of(call_file(call->arg[0]));
 	if (!io->sk)
 		return 0;
-	if (nr == __NR_connect)
+	if (nr == __NR_connect) {
+		io->name = call->arg[1];
 		return network_connect_returned(io);
+	}
 	if (network_only_looks(call))
 		return 0;
 	io->sent = network_sends(nr);

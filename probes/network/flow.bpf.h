@@ -40,9 +40,9 @@ struct network_sockaddr { /* struct sockaddr_in, sockaddr_in6 */
 	__u32 scope;
 };
 
-/* The peer that a datagram names; where it names none, the one of the socket. */
-static __always_inline __u16 network_udp_named(const struct network_io *io,
-					       struct network_peer_key *key)
+/* The peer that a call names; where it names none, the one of the socket. */
+static __always_inline __u16 network_named(const struct network_io *io,
+					   struct network_peer_key *key)
 {
 	struct network_sockaddr name = {};
 	struct sock *sk = (void *)io->sk; /* not in KREAD: it would relocate our own struct */
@@ -75,7 +75,7 @@ static __always_inline __u16 network_udp_named(const struct network_io *io,
 static __always_inline __u32 network_udp(const struct network_io *io, __u32 class)
 {
 	struct network_peer_key key = { .proc_id = io->who.proc_id };
-	__u16 port = network_udp_named(io, &key);
+	__u16 port = network_named(io, &key);
 	struct sock *sk = (void *)io->sk;
 	struct network_peer *p;
 
@@ -159,6 +159,21 @@ static __noinline int network_unix_connect(const struct slot_owner *who, __s64 r
 	return 0;
 }
 
+/* Whom it wanted, as the call says; of an operation of io_uring that is not known any more. */
+static __noinline int network_peer_failed(const struct network_io *io)
+{
+	struct network_peer_key key = { .proc_id = io->who.proc_id, .role = NETWORK_TCP_OUT };
+	struct network_peer *p;
+
+	if (!io->name)
+		return 0;
+	key.port = __builtin_bswap16(network_named(io, &key));
+	p = network_peer_row(&key);
+	if (p)
+		slot_add(&p->failures, 1);
+	return 0;
+}
+
 /* A connect() that failed before a SYN was sent: no route, no port. Others are counted. */
 __noinline int network_connect_returned(const struct network_io *io)
 {
@@ -192,6 +207,7 @@ __noinline int network_connect_returned(const struct network_io *io)
 		slot_add(&s->opens, 1);
 	if (s)
 		slot_add(&s->connect_failures, 1);
+	network_peer_failed(io);
 	return network_error(who->proc_id, -ret);
 }
 

@@ -190,38 +190,39 @@ int BPF_PROG(network_destroy, struct sock *sk)
 }
 
 /* The slot of a socket's owner; NULL: nobody of ours. */
-static __always_inline struct network_slot *network_slot_of(struct sock *sk)
+static __always_inline struct network_slot *network_slot_of(const struct network_sock *e)
 {
-	__u64 key = (__u64)sk;
-	struct network_sock *e = sk ? bpf_map_lookup_elem(&network_socks, &key) : NULL;
-
 	return e && e->owner.proc_id ? SLOT_OWNED(network_slots, &e->owner) : NULL;
 }
 
-/* sk: NULL or no full socket where a packet met none of ours. */
+/*
+ * sk: NULL or no full socket where a packet met none of ours. A close that aborts sends the
+ * reset between the state's change and the clearing of the socket's counts: it is charged here.
+ */
 SEC_TP("tcp_send_reset")
 int BPF_PROG(network_send_reset, struct sock *sk)
 {
-	struct network_slot *s = network_slot_of(sk);
+	__u64 key = (__u64)sk;
+	struct network_sock *e = sk ? bpf_map_lookup_elem(&network_socks, &key) : NULL;
+	struct network_slot *s = network_slot_of(e);
 
-	if (s)
-		slot_add(&s->resets_sent, 1);
+	if (!e || !s)
+		return 0;
+	slot_add(&s->resets_sent, 1);
+	network_charge(sk, e);
 	return 0;
 }
 
 SEC_TP("tcp_receive_reset")
 int BPF_PROG(network_receive_reset, struct sock *sk)
 {
-	struct network_slot *s = network_slot_of(sk);
-	struct network_sock *e;
 	__u64 key = (__u64)sk;
+	struct network_sock *e = bpf_map_lookup_elem(&network_socks, &key);
+	struct network_slot *s = network_slot_of(e);
 
-	if (s) {
+	if (s)
 		slot_add(&s->resets_received, 1);
-		return 0;
-	}
-	e = bpf_map_lookup_elem(&network_socks, &key);
-	if (e)
+	else if (e)
 		e->flags |= NETWORK_RESET; /* counted for who will accept it */
 	return 0;
 }

@@ -185,6 +185,15 @@ static void fill_processes(struct probe *p, struct report *r)
 	}
 }
 
+static const struct absent_need needs[] = {
+	{ "resets_sent", "network_send_reset", "the event tcp:tcp_send_reset cannot be attached" },
+	{ "resets_received", "network_receive_reset",
+	  "the event tcp:tcp_receive_reset cannot be attached" },
+	{ "what io_uring sends and receives", "network_uring_complete",
+	  "the event io_uring:io_uring_complete cannot be attached" },
+	{ 0 },
+};
+
 static int network_snapshot(struct probe *p, struct report *r)
 {
 	struct network_lives lives = { 0 };
@@ -199,6 +208,7 @@ static int network_snapshot(struct probe *p, struct report *r)
 		return err;
 	}
 	n->present = true;
+	absent_needs(r, &n->absent, p, needs);
 	fill_figures(&n->tree, tree);
 	time_quantiles(p, r, NETWORK_HIST_CONNECT, &n->tree.connect);
 	time_quantiles(p, r, NETWORK_HIST_ACCEPT, &n->tree.accept);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "absent.h"
 #include "network.h"
 #include "record.h"
 
@@ -85,6 +86,7 @@ struct network_report {
 	size_t nconnections;
 	struct network_listener_row *listeners;
 	size_t nlisteners;
+	struct absent_list absent;
 };
 
 /* Bytes or messages of all classes of a kind together. */

@@ -210,8 +210,9 @@ static const struct shape connection_shape[] = {
 	CONNECTION(STR, local, UNIT_NONE, INFO, "own address and port"),
 	CONNECTION(STR, peer, UNIT_NONE, INFO, "the peer's address and port"),
 	CONNECTION(STR, state, UNIT_NONE, INFO, "as ss names it"),
-	CONNECTION(U64, sent_bytes, UNIT_BYTES, COUNTER, "bytes sent, each once"),
-	CONNECTION(U64, received_bytes, UNIT_BYTES, COUNTER, "bytes received"),
+	CONNECTION(U64, sent_bytes, UNIT_BYTES, COUNTER,
+		   "bytes sent since it began, also before the attach; each once"),
+	CONNECTION(U64, received_bytes, UNIT_BYTES, COUNTER, "bytes received since it began"),
 	CONNECTION(U64, retransmits, UNIT_COUNT, COUNTER, "segments sent again"),
 	CONNECTION(U64, rtt_ns, UNIT_NS, GAUGE, "smoothed RTT; 0: not measured yet"),
 	CONNECTION(U64, rtt_min_ns, UNIT_NS, GAUGE, "smallest RTT; 0: not measured yet"),
@@ -251,5 +252,6 @@ const struct shape network_shape[] = {
 		   "listening TCP sockets"),
 	SHAPE_ROWS("processes", report, network.processes, network.nprocesses, process_shape,
 		   "by process, those that used sockets"),
+	SHAPE_ABSENT(network.absent),
 	{},
 };

@@ -2,6 +2,7 @@
 /* What the network probe says on the screen: at most three lines, of what there was. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "format.h"
 #include "names.h"
@@ -50,8 +51,25 @@ static void flow_sum(struct network_flow *to, const struct network_flow *from)
 	to->received_messages += from->received_messages;
 }
 
-static void text_flows(const struct network_slot *s, struct text_lines *t)
+/* The peer with more than half of the bytes that went to or came from any. */
+static void add_peer(struct line *l, const struct network_report *n, uint64_t bytes)
 {
+	const struct network_peer_row *top = n->npeers ? n->peers : NULL;
+	bool v6 = top && strchr(top->address, ':');
+
+	if (!top || !top->proc_id || !strcmp(top->address, "*") ||
+	    (top->counts.sent_bytes + top->counts.received_bytes) * 2 <= bytes)
+		return;
+	if (!strcmp(top->direction, "in"))
+		add(l, "; most of it with %s by port %u", top->address, top->port);
+	else
+		add(l, "; most of it with %s%s%s:%u", v6 ? "[" : "", top->address, v6 ? "]" : "",
+		    top->port);
+}
+
+static void text_flows(const struct network_report *n, struct text_lines *t)
+{
+	const struct network_slot *s = &n->tree.counts;
 	static const char *const names[] = { "TCP", "UDP", "unix", "other" };
 	struct network_flow sums[4] = { { 0 } };
 	struct line l = { .len = 0 };
@@ -60,6 +78,9 @@ static void text_flows(const struct network_slot *s, struct text_lines *t)
 		flow_sum(&sums[i / 2], &s->flows[i]);
 	for (int i = 0; i < 4; i++)
 		add_flow(&l, names[i], &sums[i]);
+	add_peer(&l, n,
+		 sums[0].sent_bytes + sums[0].received_bytes + sums[1].sent_bytes +
+			 sums[1].received_bytes);
 	if (l.len)
 		text_line(t, "%s", l.text);
 }
@@ -125,7 +146,7 @@ static void text_path(const struct network_figures *f, struct text_lines *t)
 
 void network_text(const struct report *r, struct text_lines *t)
 {
-	text_flows(&r->network.tree.counts, t);
+	text_flows(&r->network, t);
 	text_connections(&r->network.tree, t);
 	text_path(&r->network.tree, t);
 }

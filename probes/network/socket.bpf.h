@@ -215,6 +215,12 @@ static __always_inline void network_counted(struct sock *sk, struct network_char
 #define NETWORK_SINCE32(member)                                                                    \
 	((__s64)(__s32)((now.member) - __sync_lock_test_and_set(&e->charged.member, now.member)))
 
+/* tcp_disconnect() has set the counts to zero; what was there has been charged. */
+static __always_inline bool network_was_cleared(const struct network_charged *now)
+{
+	return !now->segments_sent && !now->segments_received;
+}
+
 /* Charges the owner with what the kernel has counted for the socket since the last time. */
 static __noinline int network_charge(struct sock *sk, struct network_sock *e)
 {
@@ -229,6 +235,8 @@ static __noinline int network_charge(struct sock *sk, struct network_sock *e)
 	if (!s)
 		return 0;
 	network_counted(sk, &now);
+	if (network_was_cleared(&now) && !(e->flags & NETWORK_LISTENS))
+		return 0;
 	retransmits = NETWORK_SINCE32(retransmits);
 	sent = NETWORK_SINCE32(segments_sent);
 	received = NETWORK_SINCE32(segments_received);

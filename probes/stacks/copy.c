@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * See copy.h. The steps are those of the kernel side (step.h); what a step reads must lie in
- * the copy, so code without a table is crossed by frame pointers only.
+ * the copy, so of an ended thread code without a table is crossed by frame pointers only.
  */
 #include "copy.h"
 
 #include <string.h>
+#include <sys/uio.h>
 
 #define __noinline __attribute__((noinline))
 
 static const struct stacks_copy *stack_now; /* one at a time: what step.h reads is in it */
+static pid_t living;                        /* or in the memory of this thread */
+
+static int read_living(void *to, size_t size, uint64_t from)
+{
+	struct iovec here = { to, size }, there = { (void *)(uintptr_t)from, size };
+
+	return living && process_vm_readv(living, &here, 1, &there, 1, 0) == (ssize_t)size ? 0 : -1;
+}
 
 static int read_copy(void *to, size_t size, uint64_t from)
 {
 	uint64_t at = from - stack_now->sp;
 
 	if (at >= stack_now->bytes || size > stack_now->bytes - at)
-		return -1;
+		return read_living(to, size, from);
 	memcpy(to, stack_now->stack + at, size);
 	return 0;
 }
 
 #define STEP_READ(to, size, from) read_copy(to, size, from)
+#define STEP_WORD(r, to, from) read_copy(to, sizeof(*(to)), from)
 #include "step.h"
 
 static const struct stacks_mapping *mapping_at(const struct stacks_copy *copy, uint64_t pc)
@@ -74,15 +84,27 @@ static int place(struct stacks_body *body, struct stacks_regs *r, const struct t
 	return 0;
 }
 
-void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tables,
-		      const struct stacks_copy *copy)
+static void begin(struct stacks_regs *r, const struct stacks_copy *copy, uint32_t follow)
 {
-	struct stacks_regs r = { .pc = copy->pc, .sp = copy->sp, .bp = copy->bp, .di = copy->di };
+	r->pc = copy->pc;
+	r->sp = copy->sp;
+	r->bp = copy->bp;
+	r->di = copy->di;
+	r->known = (uint16_t)copy->known;
+	memcpy(r->gp, copy->gp, sizeof(r->gp));
+	step_begin(r, follow);
+}
+
+void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tables,
+		      const struct stacks_copy *copy, pid_t tid)
+{
 	struct stacks_body *body = &to->body;
+	struct stacks_regs r = { 0 };
 	int done = 0;
 
 	stack_now = copy;
-	r.exact = 1;
+	living = tid;
+	begin(&r, copy, STEP_PASS);
 	*body = (struct stacks_body){ .head = copy->head, .hash = copy->hash };
 	body->head.kind = EVENT_STACKS_BODY;
 	while (!done) {
@@ -91,7 +113,12 @@ void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tab
 		if (body->n == STACK_FRAMES)
 			done = step_end(&r, STACK_DEEP);
 		else
-			done = place(body, &r, tables, &row) || step_up(&r, row);
+			done = place(body, &r, tables, &row) || step_up(&r, &row);
+		if (done && r.end == STEP_AGAIN) {
+			begin(&r, copy, STEP_FOLLOW);
+			body->n = 0;
+			done = 0;
+		}
 	}
 	body->end = (uint16_t)r.end;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Stacks that the kernel side copied, as a table on their way was not made yet. */
+/* Stacks that are walked in user space: copied, as a table was not made yet, or of who waits. */
 #ifndef DWELL_STACKS_COPY_H
 #define DWELL_STACKS_COPY_H
+
+#include <sys/types.h>
 
 #include "table_store.h"
 #include "stacks_maps.h"
@@ -14,8 +16,11 @@ struct stacks_copy_body {
 	};
 };
 
-/* Walks it as the kernel side would have, with the tables that there are now. */
+/*
+ * Walks it as the kernel side would have, with the tables that there are now. tid: of a thread that
+ * lives and stays where it is, whose memory is read where the copy ends; 0: of none.
+ */
 void stacks_copy_walk(struct stacks_copy_body *to, const struct table_store *tables,
-		      const struct stacks_copy *copy);
+		      const struct stacks_copy *copy, pid_t tid);
 
 #endif

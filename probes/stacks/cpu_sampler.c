@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -61,6 +62,31 @@ static int open_all(struct cpu_sampler *s, struct bpf_program *prog, bool cycles
 	return s->nlinks ? 0 : -ENODEV;
 }
 
+/* The kernel lowers it by itself when samples take it too long; -1: not known. */
+static long most_a_second(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/perf_event_max_sample_rate", "re");
+	long most = -1;
+
+	if (f && fscanf(f, "%ld", &most) != 1)
+		most = -1;
+	if (f)
+		fclose(f);
+	return most;
+}
+
+static int refused(int err, uint32_t frequency)
+{
+	long most = err == -EINVAL ? most_a_second() : -1;
+
+	if (most > 0 && frequency > (unsigned long)most)
+		return err_set(err,
+			       "cannot sample the CPUs %u times a second: the kernel allows %ld "
+			       "(sysctl kernel.perf_event_max_sample_rate); choose less with -F",
+			       frequency, most);
+	return err_set(err, "cannot sample the CPUs %u times a second", frequency);
+}
+
 int cpu_sampler_open(struct cpu_sampler *s, struct bpf_program *prog, uint32_t frequency)
 {
 	int cpus = libbpf_num_possible_cpus(), err;
@@ -77,7 +103,7 @@ int cpu_sampler_open(struct cpu_sampler *s, struct bpf_program *prog, uint32_t f
 		s->links = calloc((size_t)cpus, sizeof(*s->links));
 		err = s->links ? open_all(s, prog, false, frequency, cpus) : -ENOMEM;
 	}
-	return err ? err_set(err, "cannot sample the CPUs %u times a second", frequency) : 0;
+	return err ? refused(err, frequency) : 0;
 }
 
 void cpu_sampler_close(struct cpu_sampler *s)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "mapped_file.h"
@@ -38,27 +39,20 @@ struct stacks_files {
 	uint8_t *tries; /* by file */
 	stacks_named *named;
 	void *named_ctx;
-	struct stacks_files_counts counts;
 };
 
 /* ---- one file ---- */
 
 static void make_table(struct stacks_files *f, uint32_t file, int fd)
 {
-	uint64_t begin = session_clock();
 	struct eh_table t = { 0 };
 	int err;
 
 	if (table_store_shared(&f->store, file, fd))
 		return;
 	err = eh_table_read(&t, fd);
-	err = table_store_put(&f->store, file, &t, err);
-	if (err)
-		f->counts.refused++;
-	else
-		f->counts.tables++;
+	table_store_put(&f->store, file, &t, err); /* if not, stacks end there and say so */
 	eh_table_free(&t);
-	f->counts.ns += session_clock() - begin;
 }
 
 static void make_vdso(struct stacks_files *f)
@@ -78,7 +72,6 @@ static void make_vdso(struct stacks_files *f)
 /* It may be told of again, by the next process that maps it. */
 static void file_gone(struct stacks_files *f, uint32_t file)
 {
-	f->counts.gone++;
 	if (++f->tries[file] < TELL_TRIES)
 		__atomic_store_n(&f->store.files[file].told, 0, __ATOMIC_RELEASE);
 }
@@ -91,21 +84,31 @@ static bool is_waiting(const struct stacks_files *f, uint32_t file)
 	return false;
 }
 
+/* The table of the first file that waits. */
+static void make_first(struct stacks_files *f)
+{
+	struct waiting_file w = f->waiting[0];
+
+	memmove(f->waiting, f->waiting + 1, --f->nwaiting * sizeof(w));
+	make_table(f, w.file, w.fd);
+	close(w.fd);
+}
+
 void stacks_files_told(struct stacks_files *f, const struct stacks_file_event *event)
 {
-	struct waiting_file *w = &f->waiting[f->nwaiting];
 	struct mapped_file m;
 
 	if (event->file >= f->store.nfiles || table_store_is_ready(&f->store, event->file) ||
 	    is_waiting(f, event->file))
 		return;
-	if (f->nwaiting == FILES_WAITING || mapped_file_open(&m, event)) {
+	if (mapped_file_open(&m, event)) {
 		file_gone(f, event->file);
 		return;
 	}
+	if (f->nwaiting == FILES_WAITING)
+		make_first(f);
 	f->named(f->named_ctx, event->file, m.fd, m.path, m.root_fd);
-	*w = (struct waiting_file){ event->file, m.fd };
-	f->nwaiting++;
+	f->waiting[f->nwaiting++] = (struct waiting_file){ event->file, m.fd };
 	m.fd = -1;
 	mapped_file_close(&m);
 }
@@ -133,19 +136,56 @@ void stacks_files_work(struct stacks_files *f,
 	struct stacks_copy_body b;
 
 	while (f->nwaiting) { /* the list grows as the ring is emptied */
-		struct waiting_file w = f->waiting[0];
-
-		make_table(f, w.file, w.fd);
-		close(w.fd);
-		memmove(f->waiting, f->waiting + 1, --f->nwaiting * sizeof(w));
+		make_first(f);
 		ring_buffer__consume(f->probe->session->ring);
 	}
 	for (size_t i = 0; i < f->ncopies; i++) {
-		stacks_copy_walk(&b, &f->store, f->copies[i]);
+		stacks_copy_walk(&b, &f->store, f->copies[i], 0);
 		walked(ctx, &b.body, sizeof(b.body) + b.body.n * sizeof(b.body.frames[0]));
 		free(f->copies[i]);
 	}
 	f->ncopies = 0;
+}
+
+/* ---- a thread that waits ---- */
+
+/* As much as there is from sp on; a page that cannot be read ends it. */
+static uint32_t read_stack(uint8_t *to, uint64_t sp, pid_t tid)
+{
+	enum { PAGES = STACKS_COPY_BYTES / STACKS_COPY_PAGE };
+	struct iovec here = { to, STACKS_COPY_BYTES }, there[PAGES + 1];
+	uint64_t from = sp, end = sp + STACKS_COPY_BYTES;
+	unsigned long n = 0;
+	ssize_t got;
+
+	while (from < end && n <= PAGES) {
+		uint64_t next = (from / STACKS_COPY_PAGE + 1) * STACKS_COPY_PAGE;
+
+		next = next < end ? next : end;
+		there[n++] = (struct iovec){ (void *)(uintptr_t)from, next - from };
+		from = next;
+	}
+	got = process_vm_readv(tid, &here, 1, there, n, 0);
+	return got > 0 ? (uint32_t)got : 0;
+}
+
+bool stacks_files_walk(struct stacks_files *f, struct stacks_copy_body *to,
+		       struct stacks_copy *copy, pid_t tid)
+{
+	static struct stacks_maps maps;
+	uint32_t proc_id = copy->head.who.proc_id;
+
+	to->body = (struct stacks_body){ .head = copy->head, .end = STACK_NO_PROCESS };
+	copy->bytes = read_stack(copy->stack, copy->sp, tid);
+	if (!copy->bytes)
+		return false;
+	if (bpf_map_lookup_elem(probe_map_fd(f->probe, "stacks_maps"), &proc_id, &maps) ||
+	    maps.seq % 2 || maps.n > STACKS_MAPPINGS)
+		return true;
+	copy->n = maps.n;
+	memcpy(copy->list, maps.list, maps.n * sizeof(maps.list[0]));
+	stacks_copy_walk(to, &f->store, copy, tid);
+	return true;
 }
 
 /* ---- the command's files, before it is there ---- */
@@ -267,10 +307,4 @@ void stacks_files_close(struct stacks_files *f)
 	table_store_close(&f->store);
 	free(f->tries);
 	free(f);
-}
-
-void stacks_files_count(const struct stacks_files *f, struct stacks_files_counts *counts)
-{
-	*counts = f->counts;
-	counts->rows = f->store.rows;
 }

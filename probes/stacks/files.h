@@ -44,11 +44,11 @@ void stacks_files_work(struct stacks_files *f,
 		       void (*walked)(void *ctx, const struct stacks_body *body, size_t size),
 		       void *ctx);
 
-struct stacks_files_counts {
-	uint64_t tables, rows;  /* made; of all files together */
-	uint64_t gone, refused; /* could not be opened in time; found no room */
-	uint64_t ns;            /* that it took to make them */
-};
-void stacks_files_count(const struct stacks_files *f, struct stacks_files_counts *counts);
+/*
+ * The stack of a thread that waits, from its registers in `copy` on, which the rest of is room.
+ * False: its memory cannot be read.
+ */
+bool stacks_files_walk(struct stacks_files *f, struct stacks_copy_body *to,
+		       struct stacks_copy *copy, pid_t tid);
 
 #endif

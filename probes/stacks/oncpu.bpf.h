@@ -16,6 +16,22 @@ struct stacks_sample {
 	__u64 period, address;
 };
 
+/* All of its registers may be needed: it was interrupted anywhere. */
+static __always_inline __u64 stacks_sample(struct stacks_sample *ctx, const struct target *t)
+{
+	__u64 ip = ctx->ip, sp = ctx->sp, bp = ctx->bp, di = ctx->di;
+	struct stacks_work *w = walk_take(STACKS_SAMPLE);
+
+	if (!w)
+		return 0;
+	WALK_REGISTERS(w, ctx);
+	barrier_var(ip); /* values, not places in the context, which may not be computed */
+	barrier_var(sp);
+	barrier_var(bp);
+	barrier_var(di);
+	return walk_from(w, STACKS_SAMPLE, t, ip, sp, bp, di);
+}
+
 SEC("perf_event")
 int stacks_on_cpu(struct stacks_sample *ctx)
 {
@@ -28,7 +44,7 @@ int stacks_on_cpu(struct stacks_sample *ctx)
 		return 0;
 	kernel = stacks_kernel(STACKS_SAMPLE, bpf_get_stack(ctx, w->body.frames, KERNEL_BYTES, 0));
 	if ((__s64)ctx->ip >= 0) /* it ran the program itself */
-		user = stacks_user_at(STACKS_SAMPLE, &l->who, ctx->ip, ctx->sp, ctx->bp, ctx->di);
+		user = stacks_sample(ctx, &l->who);
 	else
 		user = stacks_own_user(l, STACKS_SAMPLE);
 	python = stacks_own_python(l, STACKS_SAMPLE);

@@ -16,20 +16,18 @@ static void *or_abort(void *memory)
 
 /* ---- bodies ---- */
 
-void stack_book_body(struct stack_book *b, const struct stacks_body *body, size_t size)
+bool stack_book_body(struct stack_book *b, const struct stacks_body *body, size_t size)
 {
 	size_t bytes = sizeof(struct stack_body) + body->n * sizeof(uint64_t);
 	struct stack_body *to;
 
 	if (body->n > STACK_FRAMES || body->end >= STACK_ENDS ||
 	    size < sizeof(*body) + body->n * sizeof(uint64_t))
-		return;
+		return false;
 	if (stack_book_find_body(b, body->hash))
-		return;
-	if (b->body_bytes + bytes > BODY_BYTES) {
-		b->lost_bodies++;
-		return;
-	}
+		return false;
+	if (b->body_bytes + bytes > BODY_BYTES) /* its samples are counted as stacks_not_told */
+		return false;
 	to = or_abort(malloc(bytes));
 	memset(to, 0, sizeof(*to));
 	to->hash = body->hash;
@@ -39,6 +37,7 @@ void stack_book_body(struct stack_book *b, const struct stacks_body *body, size_
 	memcpy(to->frames, body->frames, body->n * sizeof(uint64_t));
 	HASH_ADD(hh, b->bodies, hash, sizeof(to->hash), to);
 	b->body_bytes += bytes;
+	return true;
 }
 
 const struct stack_body *stack_book_find_body(const struct stack_book *b, uint64_t hash)

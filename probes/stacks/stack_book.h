@@ -70,13 +70,13 @@ struct stack_book {
 	struct stack_entry *entries;
 	struct stack_owner *owners;
 	struct stack_owner *commands; /* by name */
-	uint64_t lost_bodies;         /* no room */
 	uint64_t cut;                 /* samples in rows ROW_CUT */
 	uint64_t ends[STACK_ENDS];    /* samples by how their user's stack ends */
 	uint64_t samples, truncated;
 };
 
-void stack_book_body(struct stack_book *b, const struct stacks_body *body, size_t size);
+/* A stack that was told; whether it is a new one. */
+bool stack_book_body(struct stack_book *b, const struct stacks_body *body, size_t size);
 const struct stack_body *stack_book_find_body(const struct stack_book *b, uint64_t hash);
 /* A row as the kernel side had it. */
 void stack_book_row(struct stack_book *b, const struct stacks_key *key,

@@ -161,6 +161,7 @@ static void stacks_free(struct probe *p)
 	stacks_files_close(d->files);
 	names_close(d->names);
 	python_close(d->python);
+	jit_watch_clear(&d->jits);
 	stack_book_clear(&d->book);
 	if (d->control)
 		munmap(d->control, (size_t)sysconf(_SC_PAGESIZE));
@@ -176,7 +177,8 @@ static void take_walked(void *ctx, const struct stacks_body *body, size_t size)
 {
 	struct stacks_data *d = ctx;
 
-	stack_book_body(&d->book, body, size);
+	if (stack_book_body(&d->book, body, size))
+		jit_watch_body(&d->jits, d->names, body);
 }
 
 static bool stacks_event(struct probe *p, const struct event_head *head, size_t size)
@@ -186,7 +188,7 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 	switch (head->kind) {
 	case EVENT_STACKS_BODY:
 		if (size >= sizeof(struct stacks_body))
-			stack_book_body(&d->book, (const void *)head, size);
+			take_walked(d, (const void *)head, size);
 		return true;
 	case EVENT_STACKS_CODE:
 		return d->python && python_event(d->python, head, size);
@@ -284,6 +286,8 @@ static int stacks_snapshot(struct probe *p, struct report *r)
 	struct stacks_data *d = p->data;
 	int err = 0;
 
+	if (r->final)
+		jit_watch_report(&d->jits, d->names, &p->session->tree);
 	if (!d->sampling) /* on for those who take stacks themselves */
 		return 0;
 	r->stacks.present = true;

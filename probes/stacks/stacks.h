@@ -81,7 +81,7 @@ struct stacks_file_event {
 struct stacks_wait {
 	__u32 thread_id, proc_id;
 	__u64 since_ns;       /* of its account: in which stay it is */
-	__u64 user;           /* stack, if it was taken; else from these registers */
+	__u64 user, python;   /* stacks, if they were taken; else from these registers */
 	__u64 ip, sp, bp, di; /* as it came into the kernel */
 	__u32 user_from;      /* enum stack_user */
 	__u32 n;

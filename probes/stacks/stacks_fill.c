@@ -341,6 +341,16 @@ static void note_python(struct probe *p, const struct python *python)
 		session_note(p->session, "no Python frames of %s", counts.reasons[i]);
 }
 
+static void count_names(struct probe *p, const struct names *names)
+{
+	struct names_counts counts;
+
+	names_count(names, &counts);
+	p->session->counters[COUNTER_LOST_PLACE] = counts.lost;
+	p->session->counters[COUNTER_LOST_JIT] = counts.jit_lost;
+	p->session->counters[COUNTER_LOST_CODE_FILE] = counts.files_lost + counts.untold;
+}
+
 void stacks_fill(struct probe *p, struct report *r)
 {
 	struct stacks_data *d = p->data;
@@ -362,6 +372,7 @@ void stacks_fill(struct probe *p, struct report *r)
 		s->ends[i] = d->book.ends[i];
 	p->session->counters[COUNTER_LOST_STACK_BODY] = fill.unknown;
 	p->session->counters[COUNTER_OTHER_STACK] = d->book.cut;
+	count_names(p, d->names);
 	if (d->python)
 		note_python(p, d->python);
 	HASH_ITER(hh, fill.stacks, named, next) {

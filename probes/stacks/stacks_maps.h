@@ -18,6 +18,8 @@ struct stacks_mapping {
 	__u64 start, end, place;
 };
 
+#define STACKS_MM_OLD 1 /* of a program that is not there any more; no task has this one */
+
 /* Value of the map stacks_maps, by proc_id. Sorted, apart. */
 struct stacks_maps {
 	__u64 mm;   /* whose they are: in an exec a task has left them before we know */
@@ -74,6 +76,10 @@ struct stacks_regs {
 	__u32 end;   /* enum stack_end, when the walk has ended */
 	__u16 exact; /* pc is no return address: the leaf, or interrupted by a signal */
 	__u16 guess; /* pc was found without a table */
+	/* for frames that are found by another register; step.h */
+	__u64 bx;
+	__u16 leaf, follow, known, pad;
+	__u64 gp[UNWIND_REGISTERS]; /* of the leaf, by DWARF's number */
 };
 
 #define STACKS_COPY_PAGE 4096
@@ -89,6 +95,8 @@ struct stacks_copy {
 	__u64 pc, sp, bp, di;
 	__u32 n;     /* mappings */
 	__u32 bytes; /* of the stack, from sp on */
+	__u64 known; /* of stacks_regs */
+	__u64 gp[UNWIND_REGISTERS];
 	struct stacks_mapping list[STACKS_MAPPINGS];
 	__u8 stack[STACKS_COPY_BYTES];
 };

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ledger.h"
+
 enum stack_frame_kind {
 	STACK_FRAME_USER,
 	STACK_FRAME_INLINED, /* a function inlined into the next frame's (towards the root) */
@@ -74,6 +76,15 @@ struct stack_trace {
 	uint64_t threads_cut; /* threads that had it too */
 };
 
+/* What code was doing: functions, root first (engine/code_paths.h). */
+struct code_path {
+	const char *comm; /* the process's name */
+	uint32_t state;
+	uint64_t ns, count; /* samples behind it */
+	const char *const *words;
+	size_t n;
+};
+
 struct stacks_report {
 	bool present;
 	uint64_t quantum_ns; /* of off-CPU samples; 0: every block */
@@ -90,6 +101,11 @@ struct stacks_report {
 	struct stack_trace *traces; /* by time, descending; bounded */
 	size_t ntraces;
 	uint64_t traces_cut, traces_cut_ns; /* those that were left out */
+	/* made of the rows by code_paths_make() */
+	struct code_path *paths; /* those with the most time, descending */
+	size_t npaths, npaths_all;
+	struct code_path
+		hot[LEDGER_STATES]; /* down to where half of a state's time is; n 0: none */
 };
 
 #endif

@@ -7,6 +7,7 @@
 #include "cpu_sampler.h"
 #include "session.h"
 #include "files.h"
+#include "jit_watch.h"
 #include "stack_book.h"
 
 struct text_lines;
@@ -32,6 +33,7 @@ struct stacks_data {
 	bool full; /* half of the table is used: do not wait */
 	struct cpu_sampler sampler;
 	struct names *names;
+	struct jit_watch jits;
 	struct python *python; /* NULL: --python off */
 	uint32_t frequency;
 	uint64_t quantum_ns;

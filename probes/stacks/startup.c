@@ -41,9 +41,13 @@ static bool add(struct startup *s, const char *path)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || is_there(s, &st)) {
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return S_ISREG(st.st_mode);
+		return false;
+	}
+	if (is_there(s, &st)) {
+		close(fd);
+		return true;
 	}
 	*f = (struct startup_file){ .path = strdup(path), .fd = fd, .map = MAP_FAILED };
 	f->dev = st.st_dev;

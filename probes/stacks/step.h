@@ -2,7 +2,8 @@
 /*
  * One step up a stack: from a frame's registers and the row in force there (bpf/unwind.h) to
  * the caller's. Shared by the walker in the kernel (walk.bpf.h) and the one over a copied stack
- * (copy.c), which say how the target's memory is read: STEP_READ(to, size, from), 0: read.
+ * (copy.c), which say how the target's memory is read, 0: read. STEP_READ(to, size, from);
+ * STEP_WORD(r, to, from): 8 bytes of the stack that the walk with these registers goes up.
  */
 #ifndef DWELL_STACKS_STEP_H
 #define DWELL_STACKS_STEP_H
@@ -11,6 +12,14 @@
 
 #define STEP_STACK_MAX (1ULL << 26) /* a frame pointer that is farther off is none */
 #define STEP_ARGC_MAX 4096
+
+#define STEP_RBX 3 /* DWARF's number */
+
+/* r->known: which of the leaf's registers in r->gp */
+enum { STEP_KNOWN_NONE, STEP_KNOWN_RBX, STEP_KNOWN_ALL };
+/* r->follow: whether r->bx is the frame's */
+enum { STEP_PASS, STEP_FOLLOW, STEP_LOST };
+#define STEP_AGAIN STACK_ENDS /* as the walk's end: once more, with STEP_FOLLOW */
 
 /* struct rt_sigframe begins with the ucontext; of its mcontext rdi, .., rbp, .., rsp, rip */
 #define SIGFRAME_RDI 104
@@ -29,6 +38,7 @@ static __always_inline int step_to(struct stacks_regs *r, __u64 pc, __u64 sp, __
 	r->bp = bp;
 	r->exact = 0;
 	r->guess = 0;
+	r->leaf = 0;
 	return 0;
 }
 
@@ -42,6 +52,9 @@ static __noinline int step_signal(struct stacks_regs *r)
 	r->di = saved[SIG_RDI];
 	step_to(r, saved[SIG_RIP], saved[SIG_RSP], saved[SIG_RBP]);
 	r->exact = 1;
+	r->bx = saved[SIG_RBX];
+	if (r->follow)
+		r->follow = STEP_FOLLOW;
 	return 0;
 }
 
@@ -54,6 +67,7 @@ static __noinline int step_guess(struct stacks_regs *r)
 {
 	__u64 pair[2], code = 0, sp;
 
+	r->follow = r->follow ? STEP_LOST : STEP_PASS;
 	if (!r->exact && !STEP_READ(&code, sizeof(code), r->pc) &&
 	    (code & 0xff80ffffffULL) == 0xc300c48348ULL) {
 		sp = r->sp + (code >> 24 & 0x7f);
@@ -76,63 +90,112 @@ static __noinline int step_guess(struct stacks_regs *r)
 	return 0;
 }
 
-/* The caller's frame ends at cfa: its return address and rbp. */
-static __noinline int step_cfa(struct stacks_regs *r, __u64 cfa, __s64 rbp_at, __u32 entry)
+/* The caller's rbx, which is worth a read only where some caller's frame asks for it. */
+static __always_inline int step_rbx(struct stacks_regs *r, __u64 cfa, __u32 rbx)
 {
-	__u64 pair[2], bp = r->bp;
+	if (rbx == UNWIND_RBX_ELSEWHERE ||
+	    (rbx && STEP_READ(&r->bx, sizeof(r->bx), cfa - 8 * (rbx + 1ULL))))
+		r->follow = STEP_LOST;
+	return 0;
+}
+
+/* The caller's frame ends at cfa: its return address and rbp. The lower word is read first. */
+static __always_inline int step_cfa_inline(struct stacks_regs *r, __u64 cfa, __s64 rbp_at,
+					   __u32 rbx, __u32 entry)
+{
+	__u64 pc, bp = r->bp;
 
 	if (cfa < r->sp || (cfa & 7))
 		return step_end(r, STACK_NO_PROGRESS);
-	if (rbp_at == -16) {
-		if (STEP_READ(pair, sizeof(pair), cfa - 16))
-			return step_end(r, STACK_UNREAD);
-		bp = pair[0];
-	} else if (STEP_READ(&pair[1], 8, cfa - 8) || (rbp_at && STEP_READ(&bp, 8, cfa + rbp_at))) {
+	if (r->follow == STEP_FOLLOW)
+		step_rbx(r, cfa, rbx);
+	if ((rbp_at && STEP_WORD(r, &bp, cfa + rbp_at)) || STEP_WORD(r, &pc, cfa - 8))
 		return step_end(r, STACK_UNREAD);
-	}
 	/* a program's first function finds argc where a return address would be */
-	if (!pair[1] || (entry && pair[1] < STEP_ARGC_MAX))
+	if (!pc || (entry && pc < STEP_ARGC_MAX))
 		return step_end(r, STACK_WHOLE);
-	return step_to(r, pair[1], cfa, bp);
+	return step_to(r, pc, cfa, bp);
+}
+
+static __noinline int step_cfa(struct stacks_regs *r, __u64 cfa, __s64 rbp_at, __u32 rbx)
+{
+	return step_cfa_inline(r, cfa, rbp_at, rbx, 0);
 }
 
 /* CFA = *(rbp + 8 * cfa), as code that realigns its stack keeps it. */
-static __noinline int step_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at)
+static __noinline int step_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at, __u32 rbx)
 {
 	__u64 cfa, bp;
 
 	if (STEP_READ(&cfa, 8, r->bp + cfa_at) || STEP_READ(&bp, 8, r->bp + rbp_at))
 		return step_end(r, STACK_UNREAD);
 	r->bp = bp;
-	return step_cfa(r, cfa, 0, 0);
+	return step_cfa(r, cfa, 0, rbx);
 }
 
-static __noinline int step_rsp_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at)
+static __noinline int step_rsp_deref(struct stacks_regs *r, __s64 cfa_at, __s64 rbp_at, __u32 rbx)
 {
 	__u64 cfa;
 
 	if (STEP_READ(&cfa, 8, r->sp + cfa_at))
 		return step_end(r, STACK_UNREAD);
-	return step_cfa(r, cfa + 8, rbp_at, 0);
+	return step_cfa(r, cfa + 8, rbp_at, rbx);
+}
+
+/* UNWIND_RSP, UNWIND_RBP: nearly all steps. */
+static __always_inline int step_framed(struct stacks_regs *r, const struct unwind_row *row)
+{
+	bool by_rsp = row->rule == UNWIND_RSP;
+
+	return step_cfa_inline(r, (by_rsp ? r->sp : r->bp) + 8 * (__s64)row->cfa,
+			       8 * (__s64)row->rbp, row->rbx, by_rsp && row->cfa == 1);
+}
+
+/*
+ * CFA from another register. The leaf's are known; of callers' only rbx, and that only if it was
+ * followed from the leaf on: the walk begins anew.
+ */
+static __noinline int step_register(struct stacks_regs *r, const struct unwind_row *row)
+{
+	__u32 number = (row->rule - UNWIND_REGISTER) & (UNWIND_REGISTERS - 1);
+	__u64 from = r->gp[number];
+
+	if (!r->leaf) {
+		if (number != STEP_RBX || r->follow == STEP_LOST)
+			return step_end(r, STACK_NO_RULE);
+		if (r->follow != STEP_FOLLOW)
+			return step_end(r, STEP_AGAIN);
+		from = r->bx;
+	}
+	return step_cfa(r, from + 8 * (__s64)row->cfa, 8 * (__s64)row->rbp, row->rbx);
+}
+
+/* At the beginning: the registers are as they were given. */
+static __always_inline void step_begin(struct stacks_regs *r, __u32 follow)
+{
+	r->exact = 1;
+	r->guess = 0;
+	r->leaf = r->known == STEP_KNOWN_ALL;
+	r->bx = r->gp[STEP_RBX];
+	r->follow = r->known ? follow : STEP_LOST;
 }
 
 /* 0: r is the caller's; 1: the walk ends, r->end says why. */
-static __always_inline int step_up(struct stacks_regs *r, struct unwind_row row)
+static __noinline int step_up(struct stacks_regs *r, const struct unwind_row *row)
 {
-	__s64 cfa_at = 8 * (__s64)row.cfa, rbp_at = 8 * (__s64)row.rbp;
+	__s64 cfa_at = 8 * (__s64)row->cfa, rbp_at = 8 * (__s64)row->rbp;
 
-	switch (row.rule) {
+	switch (row->rule) {
 	case UNWIND_NONE:
 		return step_guess(r);
 	case UNWIND_RSP:
-		return step_cfa(r, r->sp + cfa_at, rbp_at, row.cfa == 1);
 	case UNWIND_RBP:
-		return step_cfa(r, r->bp + cfa_at, rbp_at, 0);
+		return step_framed(r, row);
 	case UNWIND_PLT:
-		return step_cfa(r, r->sp + (((r->pc - !r->exact) & 15) >= (__u64)row.cfa ? 16 : 8),
-				0, 0);
+		return step_cfa(r, r->sp + (((r->pc - !r->exact) & 15) >= (__u64)row->cfa ? 16 : 8),
+				0, row->rbx);
 	case UNWIND_DEREF:
-		return step_deref(r, cfa_at, rbp_at);
+		return step_deref(r, cfa_at, rbp_at, row->rbx);
 	case UNWIND_SIGNAL:
 		return step_signal(r);
 	case UNWIND_END:
@@ -140,8 +203,13 @@ static __always_inline int step_up(struct stacks_regs *r, struct unwind_row row)
 	case UNWIND_RDI:
 		return step_to(r, r->di, r->sp + cfa_at, r->bp);
 	case UNWIND_RSP_DEREF:
-		return step_rsp_deref(r, cfa_at, rbp_at);
+		return step_rsp_deref(r, cfa_at, rbp_at, row->rbx);
+	case UNWIND_RSP_FAR:
+		return step_cfa(r, r->sp + 8 * ((__u16)row->cfa | (__u64)row->rbx << 16), rbp_at,
+				UNWIND_RBX_ELSEWHERE);
 	}
+	if (row->rule >= UNWIND_REGISTER)
+		return step_register(r, row);
 	return step_end(r, STACK_NO_RULE);
 }
 

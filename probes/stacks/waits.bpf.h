@@ -38,6 +38,7 @@ int stacks_waits(struct bpf_iter__task *ctx)
 	w->proc_id = l->who.proc_id;
 	w->since_ns = *(volatile __u64 *)&l->since_ns;
 	w->user = l->stack.user;
+	w->python = l->stack.python;
 	w->user_from = l->stack.user_from;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	w->ip = regs->ip;

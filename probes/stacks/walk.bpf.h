@@ -20,53 +20,9 @@
 
 #include <asm/unistd.h>
 
-#include "mappings.bpf.h"
+#include "place.bpf.h"
 
-enum stacks_level {
-	STACKS_CALL,   /* process context: return of a system call, fork, exec */
-	STACKS_SWITCH, /* sched_switch, sched_waking */
-	STACKS_SAMPLE, /* perf_event */
-	STACKS_UPROBE, /* may be preempted by another thread's */
-	STACKS_LEVELS
-};
-
-/* A walk under way, and what it found. In a map: the verifier need not follow its values. */
-struct stacks_work {
-	struct stacks_regs r;
-	__u64 hash;
-	__u32 at;             /* mapping of the last frame */
-	__u32 busy;           /* taken, at STACKS_UPROBE */
-	__u32 raw;            /* a frame is RAW: the hash is this process's */
-	__u32 late;           /* the walk ended at a file whose table is not made yet */
-	__u64 pc, sp, bp, di; /* where it began */
-	union {
-		struct stacks_body body;
-		__u64 space[sizeof(struct stacks_body) / 8 + STACK_FRAMES + 1];
-	};
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, STACKS_LEVELS);
-	__type(key, __u32);
-	__type(value, struct stacks_work);
-} stacks_works SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1 << 20); /* 256 MB of code, 8 MB */
-	__type(key, __u32);
-	__type(value, struct unwind_page);
-} stacks_pages SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 6144); /* 3 million rows, 24 MB */
-	__type(key, __u32);
-	__type(value, struct stacks_block);
-} stacks_blocks SEC(".maps");
+#define CLONE_ARGS_STACK 40 /* struct clone_args: stack, stack_size */
 
 /* Hashes of stacks that user space knows. */
 struct {
@@ -76,159 +32,6 @@ struct {
 	__type(key, __u64);
 	__type(value, __u8);
 } stacks_seen SEC(".maps");
-
-static __always_inline struct stacks_work *stacks_work_of(__u32 level)
-{
-	return bpf_map_lookup_elem(&stacks_works, &level);
-}
-
-static __always_inline __u64 hash_mix(__u64 hash, __u64 value)
-{
-	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ hash >> 29;
-}
-
-/* ---- one step ---- */
-
-/* Of a walk: what a step is given. On the stack, for it holds pointers into maps. */
-struct stacks_walk {
-	struct stacks_work *work;
-	struct stacks_maps *maps;
-};
-
-static __always_inline int walk_end(struct stacks_work *w, __u32 end)
-{
-	w->r.end = end;
-	return 1;
-}
-
-static __always_inline void walk_push(struct stacks_work *w, __u32 i, __u64 frame)
-{
-	if (w->r.exact)
-		frame |= FRAME_EXACT;
-	if (i < STACK_FRAMES)
-		w->body.frames[i] = frame;
-	w->body.n = i + 1;
-	w->hash = hash_mix(w->hash, frame);
-}
-
-static __always_inline void walk_push_raw(struct stacks_work *w, __u32 i)
-{
-	w->raw = 1;
-	walk_push(w, i, (__u64)FRAME_RAW << FRAME_KIND_SHIFT | (w->r.pc & FRAME_RAW_MASK));
-}
-
-static __always_inline struct stacks_mapping *walk_mapping(struct stacks_walk *c, __u64 pc)
-{
-	struct stacks_maps *maps = c->maps;
-	struct stacks_mapping *m;
-	__u32 at = c->work->at;
-
-	if (at < STACKS_MAPPINGS) {
-		m = &maps->list[at];
-		if (pc >= m->start && pc < m->end)
-			return m;
-	}
-	at = maps_after(maps, pc);
-	barrier_var(at);
-	if (at >= STACKS_MAPPINGS || at >= maps->n)
-		return NULL;
-	c->work->at = at;
-	m = &maps->list[at];
-	return pc >= m->start && pc < m->end ? m : NULL;
-}
-
-/* The row in force at `at`, bytes from the table's base on; *row stays as it is: none. */
-static __always_inline void row_find(const struct stacks_file *f, __u64 at, struct unwind_row *row)
-{
-	__u32 page = at >> UNWIND_PAGE_SHIFT, block, low, n, next, found, i;
-	struct unwind_page *p;
-	struct stacks_block *b;
-
-	if (at >> 32 || page >= f->npages)
-		return;
-	page += f->page;
-	p = bpf_map_lookup_elem(&stacks_pages, &page);
-	if (!p || p->low >= p->high)
-		return;
-	low = p->low;
-	n = p->high - low;
-	block = low >> STACKS_BLOCK_SHIFT;
-	b = bpf_map_lookup_elem(&stacks_blocks, &block);
-	if (!b)
-		return;
-	found = 0;
-#pragma unroll
-	for (__u32 step = UNWIND_PAGE; step; step >>= 1) {
-		next = found + step;
-		i = low + next - 1;
-		barrier_var(i);
-		i &= STACKS_BLOCK - 1;
-		found += step & -(not_below(n, next) & not_below(at, b->rows[i].pc));
-	}
-	if (found)
-		*row = b->rows[(low + found - 1) & (STACKS_BLOCK - 1)];
-}
-
-/* Bytes from the table's base on, of a place in the file; -1: in no segment of it. */
-static __always_inline __u64 file_at(const struct stacks_file *f, __u64 offset)
-{
-	for (__u32 i = 0; i < STACKS_SEGMENTS && i < f->nsegments; i++)
-		if (offset - f->segments[i].offset < f->segments[i].size)
-			return offset - f->segments[i].offset + f->segments[i].at;
-	return -1ULL;
-}
-
-/*
- * Where is pc: writes the frame and finds its row (UNWIND_NONE: none). 1: the walk ends.
- */
-static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct unwind_row *row)
-{
-	struct stacks_work *w = c->work;
-	__u64 pc = w->r.exact ? w->r.pc : w->r.pc - 1, frame;
-	struct stacks_mapping *m = walk_mapping(c, pc);
-	struct stacks_file *f;
-	__u32 file;
-
-	if (!m) {
-		if (w->r.guess) /* not taken for a frame */
-			return walk_end(w, STACK_NO_ROW);
-		walk_push_raw(w, i);
-		return walk_end(w, STACK_NO_MAPPING);
-	}
-	frame = m->place + (pc - m->start);
-	file = frame >> FRAME_FILE_SHIFT;
-	f = m->place ? bpf_map_lookup_elem(&stacks_files, &file) : NULL;
-	if (!f || (f->flags & (STACKS_FILE_READY | STACKS_FILE_CODE)) == STACKS_FILE_READY) {
-		walk_push_raw(w, i);
-		return 0;
-	}
-	walk_push(w, i, frame + !w->r.exact);
-	if (!(f->flags & STACKS_FILE_READY)) {
-		if (!f->told)
-			file_tell(f, file, m->start, m->end, current_pid());
-		w->late = 1;
-		return walk_end(w, STACK_NO_TABLE);
-	}
-	if (f->flags & STACKS_FILE_NO_TABLE)
-		return walk_end(w, STACK_NO_TABLE);
-	row_find(f, file_at(f, frame & FRAME_OFFSET_MASK), row);
-	return 0;
-}
-
-#define STEP_READ(to, size, from) bpf_probe_read_user(to, size, (void *)(from))
-#include "step.h"
-
-static long walk_step(__u32 i, struct stacks_walk *c)
-{
-	struct unwind_row row = {};
-
-	if (i >= STACK_FRAMES)
-		return walk_end(c->work, STACK_DEEP);
-	if (walk_place(i, c, &row))
-		return 1;
-	return step_up(&c->work->r, row);
-}
 
 /* ---- a walk ---- */
 
@@ -257,12 +60,23 @@ static __noinline int maps_ask(__u32 proc_id)
 	return STACK_NO_PROCESS;
 }
 
-static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps *maps)
+static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps *maps, __u32 level,
+				       __u32 proc_id, bool newborn)
 {
-	struct stacks_walk c = { w, maps };
 	__u32 seq = *(volatile __u32 *)&maps->seq;
+	struct stacks_walk c = {
+		.work = w,
+		.maps = maps,
+		.known = bpf_map_lookup_elem(&stacks_known, &level),
+		.proc_id = proc_id,
+		.seq = seq,
+	};
 
-	bpf_loop(STACK_FRAMES + 1, walk_step, &c, 0);
+	if (!c.known)
+		return 0;
+	bpf_loop(newborn ? 1 : 2 * (STACK_FRAMES + 1), walk_step, &c, 0);
+	if (newborn)
+		w->r.end = STACK_WHOLE;
 	if ((seq & 1) || seq != *(volatile __u32 *)&maps->seq) { /* changed under the walk */
 		w->body.n = 0;
 		w->r.end = STACK_NO_PROCESS;
@@ -270,25 +84,33 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 	return 0;
 }
 
-/* A thread that has not come back from the call that made it: its stack is empty. */
-static __always_inline bool is_newborn(struct task_struct *task)
+/*
+ * A thread that has not come back from the call that made it, on a stack of its own: there is
+ * nothing on it yet, or what was there before (posix_spawn).
+ */
+static __noinline int is_newborn(struct task_struct *task)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u64 stack[2]; /* of struct clone_args: lowest address and size */
 
-	return !regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3);
+	if (regs->ax)
+		return 0;
+	if (regs->orig_ax == __NR_clone)
+		return regs->si && regs->si == regs->sp;
+	return regs->orig_ax == __NR_clone3 &&
+	       !bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) &&
+	       stack[0] + stack[1] == regs->sp;
 }
 
 /* The user stack of the current task from work->r on: into work->body. */
-static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
+static __always_inline int walk_user(struct stacks_work *w, __u32 level, __u32 proc_id)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 mm = (__u64)KREAD_KNOWN(task, mm);
 	struct stacks_maps *maps;
 
-	w->hash = w->raw = w->late = w->body.n = 0;
-	w->at = STACKS_MAPPINGS;
-	w->r.exact = 1;
-	w->r.guess = 0;
+	walk_begin(w, STEP_PASS);
+	w->window_bytes = 0;
 	w->r.end = STACK_NO_USER;
 	if (!mm || (task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING)))
 		return 0;
@@ -298,9 +120,7 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 proc_id)
 		return 0;
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
-		walk_frames(w, maps);
-	if (w->r.end == STACK_UNREAD && w->body.n == 1 && is_newborn(task))
-		w->r.end = STACK_WHOLE;
+		walk_frames(w, maps, level, proc_id, is_newborn(task));
 	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
 	return 0;
@@ -345,6 +165,8 @@ __noinline __u64 stacks_send_copy(__u32 level, __u32 proc_id)
 	e->sp = w->sp;
 	e->bp = w->bp;
 	e->di = w->di;
+	e->known = w->r.known;
+	__builtin_memcpy(e->gp, w->r.gp, sizeof(e->gp));
 	n = maps->n;
 	barrier_var(n);
 	if (n > STACKS_MAPPINGS ||
@@ -364,16 +186,22 @@ __noinline __u64 stacks_send_copy(__u32 level, __u32 proc_id)
  */
 __noinline __u64 stacks_tell(__u32 level, __u32 n, __u32 end, __u64 seed)
 {
+	struct stacks_knowns *known = bpf_map_lookup_elem(&stacks_known, &level);
 	struct stacks_work *w = stacks_work_of(level);
-	__u64 hash = seed;
+	__u64 hash = seed, *told;
 	__u8 one = 1;
 
-	if (!w || n > STACK_FRAMES)
+	if (!w || !known || n > STACK_FRAMES)
 		return 0;
 	hash = hash_mix(hash_mix(hash, n), end);
 	hash = hash ? hash : 1;
-	if (bpf_map_lookup_elem(&stacks_seen, &hash))
+	told = &known->told[hash & (KNOWN_STACKS - 1)];
+	if (*told == hash)
 		return hash;
+	if (bpf_map_lookup_elem(&stacks_seen, &hash)) {
+		*told = hash;
+		return hash;
+	}
 	w->body.head.kind = EVENT_STACKS_BODY;
 	w->body.head.flags = 0;
 	w->body.hash = hash;
@@ -409,7 +237,7 @@ __noinline __u64 stacks_walk_tell(__u32 level, __u32 proc_id)
 
 	if (!w)
 		return 0;
-	walk_user(w, proc_id);
+	walk_user(w, level, proc_id);
 	if (w->late && level == STACKS_UPROBE) /* so many of them that copies would fill the ring */
 		return 0;
 	if (w->late) {
@@ -420,36 +248,83 @@ __noinline __u64 stacks_walk_tell(__u32 level, __u32 proc_id)
 	return stacks_tell(level, w->body.n, w->r.end, w->hash);
 }
 
-/* From these registers. */
-static __always_inline __u64 stacks_user_at(__u32 level, const struct target *t, __u64 ip, __u64 sp,
-					    __u64 bp, __u64 di)
+/* A level's work, for registers to be put in. NULL: it is taken (counted). */
+static __always_inline struct stacks_work *walk_take(__u32 level)
 {
 	struct stacks_work *w = stacks_work_of(level);
+
+	if (w && level == STACKS_UPROBE && __sync_lock_test_and_set(&w->busy, 1)) {
+		counter_add(COUNTER_BUSY_STACK);
+		return NULL;
+	}
+	if (w)
+		w->r.known = STEP_KNOWN_NONE;
+	return w;
+}
+
+static __always_inline __u64 walk_from(struct stacks_work *w, __u32 level, const struct target *t,
+				       __u64 ip, __u64 sp, __u64 bp, __u64 di)
+{
 	__u64 hash;
 
-	if (!w)
-		return 0;
-	if (level == STACKS_UPROBE && __sync_lock_test_and_set(&w->busy, 1)) {
-		counter_add(COUNTER_BUSY_STACK);
-		return 0;
-	}
 	w->body.head.who = *t;
-	w->r.pc = w->pc = ip;
-	w->r.sp = w->sp = sp;
-	w->r.bp = w->bp = bp;
-	w->r.di = w->di = di;
+	w->pc = ip;
+	w->sp = sp;
+	w->bp = bp;
+	w->di = di;
 	hash = stacks_walk_tell(level, t->proc_id);
 	if (level == STACKS_UPROBE)
 		w->busy = 0;
 	return hash;
 }
 
-/* From those that the current task had when it came into the kernel. */
+/* From these registers. */
+static __always_inline __u64 stacks_user_at(__u32 level, const struct target *t, __u64 ip, __u64 sp,
+					    __u64 bp, __u64 di)
+{
+	struct stacks_work *w = walk_take(level);
+
+	return w ? walk_from(w, level, t, ip, sp, bp, di) : 0;
+}
+
+/* All registers, by DWARF's numbers, of a struct pt_regs or a sample's. */
+#define WALK_REGISTERS(w, regs)                                                                    \
+	do {                                                                                       \
+		(w)->r.gp[0] = (regs)->ax;                                                         \
+		(w)->r.gp[1] = (regs)->dx;                                                         \
+		(w)->r.gp[2] = (regs)->cx;                                                         \
+		(w)->r.gp[3] = (regs)->bx;                                                         \
+		(w)->r.gp[4] = (regs)->si;                                                         \
+		(w)->r.gp[5] = (regs)->di;                                                         \
+		(w)->r.gp[8] = (regs)->r8;                                                         \
+		(w)->r.gp[9] = (regs)->r9;                                                         \
+		(w)->r.gp[10] = (regs)->r10;                                                       \
+		(w)->r.gp[11] = (regs)->r11;                                                       \
+		(w)->r.gp[12] = (regs)->r12;                                                       \
+		(w)->r.gp[13] = (regs)->r13;                                                       \
+		(w)->r.gp[14] = (regs)->r14;                                                       \
+		(w)->r.gp[15] = (regs)->r15;                                                       \
+		(w)->r.known = STEP_KNOWN_ALL;                                                     \
+	} while (0)
+
+/*
+ * From those that the current task had when it came into the kernel. A call's leaf is found by
+ * rsp: of its other registers rbx is enough.
+ */
 static __always_inline __u64 stacks_user(__u32 level, const struct target *t)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct stacks_work *w = walk_take(level);
 
-	return stacks_user_at(level, t, regs->ip, regs->sp, regs->bp, regs->di);
+	if (!w)
+		return 0;
+	if ((__s64)regs->orig_ax < 0) {
+		WALK_REGISTERS(w, regs);
+	} else {
+		w->r.gp[STEP_RBX] = regs->bx;
+		w->r.known = STEP_KNOWN_RBX;
+	}
+	return walk_from(w, level, t, regs->ip, regs->sp, regs->bp, regs->di);
 }
 
 #endif

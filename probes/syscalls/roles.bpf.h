@@ -67,6 +67,9 @@ static const __u8 call_roles[512] SEC(".rodata.fixed") = {
 	[CALL_SLOT(__NR_sync_file_range)] = ROLE_IO,
 	[CALL_SLOT(__NR_sync)] = ROLE_IO,
 	[CALL_SLOT(__NR_msync)] = ROLE_IO,
+	[CALL_SLOT(__NR_io_submit)] = ROLE_IO,
+	[CALL_SLOT(__NR_io_getevents)] = ROLE_IO,
+	[CALL_SLOT(__NR_io_pgetevents)] = ROLE_IO,
 	[CALL_SLOT(__NR_futex)] = ROLE_LOCKS,
 	[CALL_SLOT(LOCKS_NR_FUTEX_WAITV)] = ROLE_LOCKS,
 	[CALL_SLOT(LOCKS_NR_FUTEX_WAKE)] = ROLE_LOCKS,
@@ -91,7 +94,7 @@ static __always_inline __u32 call_role(__u32 slot)
 #include "../network/calls.bpf.h"
 #include "../stacks/calls.bpf.h"
 
-static __always_inline int call_tell(const struct call_done *call, __u32 roles)
+static __always_inline int call_tell(struct call_done *call, __u32 roles)
 {
 	if (roles & ROLE_IO)
 		io_call(call);

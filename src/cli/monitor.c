@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "code_paths.h"
 #include "err.h"
 #include "evidence.h"
 #include "format.h"
@@ -184,9 +185,11 @@ static struct report *make_report(struct monitor *m, bool final)
 	fill_usage(m, r);
 	r->target = m->target;
 	r->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
-	r->syscalls.analysis.verdict = verdict_make(r);
-	if (final && r->stacks.present)
+	if (final && r->stacks.present) {
 		stack_traces_make(r);
+		code_paths_make(r);
+	}
+	r->syscalls.analysis.verdict = verdict_make(r);
 	return r;
 }
 

@@ -35,7 +35,7 @@ const struct probe_class target_class = {
 	.sources = target_sources,
 };
 
-#define SETTLE_NS 10000000
+#define SETTLE_NS 1000000000
 
 uint64_t session_clock(void)
 {

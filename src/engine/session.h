@@ -67,7 +67,10 @@ void session_poll(struct session *s);
 bool session_lost_ends(const struct session *s);
 /* Threads of the target that have not ended, as the kernel side counts them. */
 uint64_t session_live_threads(const struct session *s);
-/* Waits, for some milliseconds at most, until who has begun to exit has left its last CPU. */
+/*
+ * Waits, for a second at most, until who has begun to exit has left its last CPU: where others
+ * keep that busy it is a while.
+ */
 void session_settle(struct session *s);
 /* A report of now; free it with report_free(). */
 struct report *session_report(struct session *s, bool final);

@@ -59,7 +59,15 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_SAMPLE, "stack_samples_lost",
 	  "table of stacks full or busy: a sample is missing, the others stand for its time" },
 	{ COUNTER_LOST_STACK_BODY, "stacks_not_told",
-	  "ring full: a sample is counted, but its stack or a part of it is not known" },
+	  "ring full, or too many different stacks: a sample is counted, but its stack or a part "
+	  "of it is not known" },
+	{ COUNTER_LOST_PLACE, "places_not_named",
+	  "too many places in code: further ones are called [too many places to name]" },
+	{ COUNTER_LOST_JIT, "jit_code_not_kept",
+	  "too much code made at run time: some of it has addresses, no names" },
+	{ COUNTER_LOST_CODE_FILE, "code_files_not_read",
+	  "a file with code could not be read, or was gone before it was opened: places in it have "
+	  "no names" },
 	{ COUNTER_LOST_PYTHON_CODE, "python_frames_unnamed",
 	  "a Python function could not be read, or the ring was full: a frame has no name" },
 	{ COUNTER_LOST_PYTHON_BODY, "python_functions_lost",

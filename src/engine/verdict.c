@@ -249,6 +249,7 @@ static void tell_cpu(struct judge *j, const struct group *g)
 		put_share(j->out, j->tree->system_ns, split);
 		fputs(" kernel)", j->out);
 	}
+	verdict_code(j->out, j->r, STATE_ON_CPU);
 }
 
 static void tell_queue(struct judge *j, const struct group *g)
@@ -326,8 +327,15 @@ static void tell_cause(struct judge *j, const struct group *g)
 	}
 	if (g->state != STATE_DISK || !verdict_syncs(j->out, j->r, g->ns))
 		tell_object(j, g);
+	/* the stacks do not tell parked threads and handoffs apart */
+	if (g->ns / 9 >= j->tree->states[g->state].ns / 10)
+		verdict_code(j->out, j->r, g->state);
 	if (g->state == STATE_SOCKET)
 		verdict_network(j->out, j->r);
+	if (g->state == STATE_DISK || g->state == STATE_PAGE_FAULT)
+		verdict_swap(j->out, j->r);
+	if (g->state == STATE_KERNEL_LOCK)
+		verdict_kernel_locks(j->out, j->r);
 	if (g->state == STATE_FUTEX)
 		tell_waker(j, g->state);
 }
@@ -386,7 +394,9 @@ static void tell_idle(struct judge *j)
 	if (g->state == STATE_FUTEX)
 		fprintf(j->out, " in %llu thread%s", (unsigned long long)g->count,
 			g->count == 1 ? "" : "s");
-	fputs(").", j->out);
+	fputs(")", j->out);
+	verdict_code(j->out, j->r, g->state);
+	fputc('.', j->out);
 }
 
 static bool is_large(const struct judge *j, const struct group *g)
@@ -401,6 +411,7 @@ char *verdict_make(struct report *r)
 	struct judge j = { .r = r, .tree = &r->ledger.tree };
 	char *text = NULL, *kept;
 	size_t size = 0;
+	bool hung;
 
 	if (!r->ledger.present || !j.tree->lifetime_ns)
 		return NULL;
@@ -408,8 +419,10 @@ char *verdict_make(struct report *r)
 	if (!j.out)
 		return NULL;
 	make_groups(&j);
-	j.sentences += verdict_deadlock(j.out, r);
-	if (!j.sentences && j.busy_ns < r->wall_ns / 2 && j.idle.ns)
+	hung = verdict_deadlock(j.out, r);
+	j.sentences += hung;
+	j.sentences += verdict_oom(j.out, r, hung ? " " : "");
+	if (!hung && j.busy_ns < r->wall_ns / 2 && j.idle.ns)
 		tell_idle(&j); /* who is in a deadlock is not idle */
 	for (size_t i = 0; i < j.ngroups && j.busy_ns >= r->wall_ns / 200; i++) {
 		if (j.groups[i].kind == GROUP_HANDOFF)
@@ -421,6 +434,7 @@ char *verdict_make(struct report *r)
 		if (is_large(&j, &j.groups[i]))
 			tell(&j, &j.groups[i]);
 	verdict_throttled(j.out, r, j.sentences ? " " : "");
+	verdict_reclaim(j.out, r, j.sentences ? " " : "");
 	fclose(j.out);
 	kept = text && *text ? report_printf(r, "%s", text) : NULL;
 	free(text);

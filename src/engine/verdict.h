@@ -24,9 +24,11 @@
  *      the waker of most of it.
  *   3. Other busy groups that have a fifth of B; handoff if it has a fifth of thread time.
  *   4. queue, if it has a tenth of B.
- * Before them, and beyond the three: a deadlock (probe locks). Behind them: a CPU quota that
- * held it back (probe cpu). For disk the syncs, for socket the retransmissions stand with the
- * cause, from the probes io and network.
+ * Before them, and beyond the three: a deadlock (probe locks), an OOM kill (probe memory). Behind
+ * them: a CPU quota that held it back (probe cpu), stalls to free memory (probe memory). For disk
+ * the syncs, for disk and page faults what came from swap, for socket the retransmissions, for
+ * locks inside the kernel the function that takes them stand with the cause; with on_cpu, a cause
+ * and idle the code where at least half of it was (probe stacks).
  */
 #ifndef DWELL_VERDICT_H
 #define DWELL_VERDICT_H

@@ -231,6 +231,45 @@ static json_t *biolatency(struct report *r)
 	return n ? latency(rows, n, hist_quantile(buckets, 0.95, 0, max_ns)) : NULL;
 }
 
+/* ---- what is not there ---- */
+
+static void lacks(json_t *list, const json_t *part, const char *name, const char *key,
+		  const char *reason)
+{
+	if (part && !json_object_get(part, key))
+		json_array_append_new(list, json_pack("{s:o, s:s}", "metric",
+						      json_sprintf("%s.%s", name, key), "reason",
+						      reason));
+}
+
+/* The reason that the probe itself gives. */
+static const char *reason_of(const struct absent_list *list, const char *metric, const char *other)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!strcmp(list->rows[i].metric, metric))
+			return list->rows[i].reason;
+	return other;
+}
+
+/* The contract's keys that are missing, each with its reason. */
+static json_t *absent(const json_t *e, const struct report *r)
+{
+	const json_t *memory = json_object_get(e, "memory"), *io = json_object_get(e, "io");
+	const struct absent_list *of = &r->memory.absent;
+	const char *cache = reason_of(of, "pmu.cache_references",
+				      reason_of(of, "pmu", "the CPU gives no such counter here"));
+	json_t *list = json_array();
+
+	lacks(list, memory, "memory", "cache_hits", cache);
+	lacks(list, memory, "memory", "cache_misses", cache);
+	lacks(list, io, "io", "cache_hit_ratio", "no page was read by way of the page cache");
+	lacks(list, io, "io", "avg_io_latency_us",
+	      "no disk was used, and calls are timed with --io-latency only");
+	lacks(list, json_object_get(e, "locks"), "locks", "mutex_contentions",
+	      reason_of(&r->locks.absent, "kernel, sites", "not measured"));
+	return list;
+}
+
 static void add_probes(json_t *e, struct report *r)
 {
 	json_t *requests;
@@ -264,6 +303,8 @@ json_t *evidence_json(struct report *r)
 	add_probes(e, r);
 	if (r->syscalls.present)
 		set(e, "syscall_counts", syscall_counts(&r->syscalls.tree));
+	if (r->ledger.present)
+		set(e, "absent", absent(e, r));
 	return json_pack("{s:o}", "evidence", e);
 }
 

@@ -10,10 +10,12 @@
 #include <uthash.h>
 
 #include "debug_file.h"
+#include "eh_functions.h"
 #include "elf_functions.h"
 #include "err.h"
 #include "names.h" /* NAMES_OPEN_FILES */
 #include "plain_file.h"
+#include "ranges.h"
 #include "vdso.h"
 
 struct code_file {
@@ -23,8 +25,9 @@ struct code_file {
 	void *memory; /* the vdso's image, size bytes */
 	size_t size;
 	struct elf_functions *functions;
+	struct ranges starts; /* of functions without a symbol */
 	struct inlined *dwarf;
-	bool unreadable, no_dwarf; /* was not to be had: do not try again */
+	bool unreadable, no_starts, no_dwarf; /* was not to be had: do not try again */
 	uint64_t used;
 	UT_hash_handle hh;
 };
@@ -38,6 +41,12 @@ static void drop_functions(struct code_files *all, struct code_file *f)
 	f->functions = NULL;
 }
 
+static void drop_starts(struct code_files *all, struct code_file *f)
+{
+	all->bytes -= ranges_bytes(&f->starts);
+	ranges_free(&f->starts);
+}
+
 static void drop_dwarf(struct code_files *all, struct code_file *f)
 {
 	all->dwarf -= f->dwarf != NULL;
@@ -48,6 +57,7 @@ static void drop_dwarf(struct code_files *all, struct code_file *f)
 static void code_file_free(struct code_files *all, struct code_file *f)
 {
 	drop_functions(all, f);
+	drop_starts(all, f);
 	drop_dwarf(all, f);
 	if (f->fd >= 0)
 		close(f->fd);
@@ -208,11 +218,13 @@ static void make_room(struct code_files *all, const struct code_file *but)
 		struct code_file *oldest = NULL, *f, *next;
 
 		HASH_ITER(hh, all->list, f, next)
-			if (f->functions && f != but && (!oldest || f->used < oldest->used))
+			if ((f->functions || f->starts.n) && f != but &&
+			    (!oldest || f->used < oldest->used))
 				oldest = f;
 		if (!oldest)
 			return;
 		drop_functions(all, oldest);
+		drop_starts(all, oldest);
 	}
 }
 
@@ -226,6 +238,52 @@ const char *code_file_function(struct code_files *all, struct code_file *f, uint
 	}
 	f->used = ++all->clock;
 	return f->functions ? elf_functions_find(f->functions, address, &start) : NULL;
+}
+
+static int make_starts(struct code_file *f, int fd)
+{
+	struct eh_function *list;
+	struct range *ranges;
+	size_t n;
+	int err = eh_functions_read(fd, &list, &n);
+
+	if (err)
+		return err;
+	ranges = calloc(n + 1, sizeof(*ranges));
+	for (size_t i = 0; ranges && i < n; i++)
+		ranges[i] =
+			(struct range){ list[i].start, list[i].start + list[i].size, (uint32_t)i };
+	err = ranges ? ranges_build(&f->starts, ranges, n) : -ENOMEM;
+	free(ranges);
+	free(list);
+	return err;
+}
+
+static void read_starts(struct code_files *all, struct code_file *f)
+{
+	int fd = f->fd >= 0 ? f->fd : reopen(all, f);
+
+	f->no_starts = fd < 0 || make_starts(f, fd) || !f->starts.n;
+	if (fd >= 0 && fd != f->fd)
+		close(fd);
+	all->bytes += ranges_bytes(&f->starts);
+	make_room(all, f);
+}
+
+bool code_file_start(struct code_files *all, struct code_file *f, uint64_t address, uint64_t *start)
+{
+	uint64_t begin;
+	uint32_t value;
+
+	if (f->memory || !f->image.nsegments)
+		return false;
+	if (!f->starts.n && !f->no_starts)
+		read_starts(all, f);
+	if (!f->starts.n || !ranges_find(&f->starts, address, &begin, &value) ||
+	    code_file_function(all, f, begin)) /* it is behind the end of that one */
+		return false;
+	*start = begin;
+	return true;
 }
 
 /* The file that has debug information: itself, or its debug file. -1: neither has. */

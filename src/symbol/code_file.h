@@ -44,6 +44,9 @@ struct code_file *code_files_vdso(struct code_files *all);
 bool code_file_address(const struct code_file *f, uint64_t offset, uint64_t *address);
 /* As the linker knows it; NULL: none is known. Lives until another file is asked. */
 const char *code_file_function(struct code_files *all, struct code_file *f, uint64_t address);
+/* Where the function at an address begins, if only unwind information knows it; false: unknown. */
+bool code_file_start(struct code_files *all, struct code_file *f, uint64_t address,
+		     uint64_t *start);
 /* See inlined_at(). Strings live until another file is asked. */
 size_t code_file_inlined(struct code_files *all, struct code_file *f, uint64_t address,
 			 struct inlined_frame frames[INLINED_DEPTH]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which unit of compilation an address belongs to is asked of the units themselves, once, as
- * .debug_aranges is not always there; then libdw looks into that unit alone.
+ * .debug_aranges is not always there; its scopes are read when the first of its addresses is asked for.
  */
 #include "inlined.h"
 
@@ -11,17 +11,25 @@
 #include <unistd.h>
 
 #include "code_image.h"
-#include "ranges.h"
+#include "scopes.h"
 
 #define UNITS_MAX (1U << 20)
+#define SCOPES_KEPT (1U << 20) /* of all units of a file: 40 MiB; then they begin anew */
+
+struct unit {
+	Dwarf_Off offset; /* of its entry in .debug_info */
+	struct scopes scopes;
+	bool read;
+};
 
 struct inlined {
 	int fd;
 	Elf *elf;
 	Dwarf *dwarf;
-	struct ranges units; /* value: index in offsets */
-	Dwarf_Off *offsets;  /* of the units' entries in .debug_info */
-	size_t noffsets;
+	struct ranges ranges; /* value: index in units */
+	struct unit *units;
+	size_t nunits;
+	size_t nscopes;
 };
 
 struct ranges_list {
@@ -29,15 +37,25 @@ struct ranges_list {
 	size_t n, room;
 };
 
+static void drop_scopes(struct inlined *d)
+{
+	for (size_t i = 0; i < d->nunits; i++) {
+		scopes_free(&d->units[i].scopes);
+		d->units[i].read = false;
+	}
+	d->nscopes = 0;
+}
+
 void inlined_close(struct inlined *d)
 {
 	if (!d)
 		return;
+	drop_scopes(d);
 	dwarf_end(d->dwarf);
 	elf_end(d->elf);
 	close(d->fd);
-	ranges_free(&d->units);
-	free(d->offsets);
+	ranges_free(&d->ranges);
+	free(d->units);
 	free(d);
 }
 
@@ -61,18 +79,20 @@ static bool add_range(struct ranges_list *ranges, uint64_t start, uint64_t end, 
 static bool add_unit(struct inlined *d, struct ranges_list *ranges, Dwarf_Die *unit)
 {
 	Dwarf_Addr base, start, end;
-	Dwarf_Off *offsets;
+	struct unit *units;
 	ptrdiff_t at = 0;
 
-	if (!(d->noffsets & (d->noffsets + 1)) || !d->offsets) { /* full at 2^k - 1 */
-		offsets = reallocarray(d->offsets, 2 * d->noffsets + 2, sizeof(*offsets));
-		if (!offsets || d->noffsets >= UNITS_MAX)
+	if (!(d->nunits & (d->nunits + 1)) || !d->units) { /* full at 2^k - 1 */
+		if (d->nunits >= UNITS_MAX)
 			return false;
-		d->offsets = offsets;
+		units = reallocarray(d->units, 2 * d->nunits + 2, sizeof(*units));
+		if (!units)
+			return false;
+		d->units = units;
 	}
-	d->offsets[d->noffsets++] = dwarf_dieoffset(unit);
+	d->units[d->nunits++] = (struct unit){ .offset = dwarf_dieoffset(unit) };
 	while ((at = dwarf_ranges(unit, at, &base, &start, &end)) > 0)
-		if (!add_range(ranges, start, end, d->noffsets - 1))
+		if (!add_range(ranges, start, end, d->nunits - 1))
 			return false;
 	return true;
 }
@@ -88,7 +108,7 @@ static int find_units(struct inlined *d)
 	while (!dwarf_get_units(d->dwarf, cu, &cu, NULL, &type, &unit, NULL))
 		if (type == DW_UT_compile && !add_unit(d, &ranges, &unit))
 			break;
-	err = ranges_build(&d->units, ranges.list, ranges.n);
+	err = ranges_build(&d->ranges, ranges.list, ranges.n);
 	free(ranges.list);
 	return err;
 }
@@ -104,7 +124,7 @@ struct inlined *inlined_open(int fd)
 	d->fd = fd;
 	d->elf = code_image_begin_mapped(fd);
 	d->dwarf = d->elf ? dwarf_begin_elf(d->elf, DWARF_C_READ, NULL) : NULL;
-	if (d->dwarf && !find_units(d) && d->units.n)
+	if (d->dwarf && !find_units(d) && d->ranges.n)
 		return d;
 	inlined_close(d);
 	return NULL;
@@ -143,66 +163,56 @@ static void call_site(Dwarf_Die *unit, Dwarf_Die *die, struct inlined_frame *fra
 		frame->path = dwarf_filesrc(files, value, NULL, NULL);
 }
 
-/* scopes: from the innermost to the unit, as the code lies in each other. */
-static size_t unfold(Dwarf_Die *unit, Dwarf_Die *scopes, int nscopes, struct inlined_frame place,
-		     struct inlined_frame frames[INLINED_DEPTH])
+/* From the innermost scope to the function whose code it is, as they lie in each other. */
+static size_t unfold(struct inlined *d, Dwarf_Die *unit, const struct scopes *s, uint32_t scope,
+		     struct inlined_frame place, struct inlined_frame frames[INLINED_DEPTH])
 {
+	Dwarf_Die die;
 	size_t n = 0;
 
-	for (int i = 0; i < nscopes && n < INLINED_DEPTH; i++) {
-		int tag = dwarf_tag(&scopes[i]);
-
-		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
-			continue;
-		place.function = function_of(&scopes[i]);
-		frames[n++] = place;
-		if (tag == DW_TAG_subprogram)
+	for (; scope != SCOPE_NONE && n < INLINED_DEPTH; scope = s->list[scope].around) {
+		if (!dwarf_offdie(d->dwarf, s->list[scope].die, &die))
 			break;
-		call_site(unit, &scopes[i], &place);
+		place.function = function_of(&die);
+		frames[n++] = place;
+		if (!s->list[scope].inlined)
+			break;
+		call_site(unit, &die, &place);
 	}
 	return n;
 }
 
-static bool is_inlined(Dwarf_Die *scopes, int n)
+static struct scopes *scopes_of(struct inlined *d, struct unit *u, Dwarf_Die *unit)
 {
-	for (int i = 0; i < n; i++) {
-		int tag = dwarf_tag(&scopes[i]);
-
-		if (tag == DW_TAG_subprogram)
-			return false;
-		if (tag == DW_TAG_inlined_subroutine)
-			return true;
-	}
-	return false;
+	if (u->read)
+		return &u->scopes;
+	if (d->nscopes > SCOPES_KEPT)
+		drop_scopes(d);
+	u->read = !scopes_read(&u->scopes, unit);
+	d->nscopes += u->scopes.n;
+	return &u->scopes;
 }
 
 size_t inlined_at(struct inlined *d, uint64_t address, struct inlined_frame frames[INLINED_DEPTH])
 {
-	Dwarf_Die unit, *around = NULL, *scopes = NULL;
+	Dwarf_Die unit;
 	struct inlined_frame place = {};
-	int n, line = 0;
+	const struct scopes *s;
+	int line = 0;
 	Dwarf_Line *row;
 	uint64_t start;
 	uint32_t index;
 	size_t found;
 
-	if (!ranges_find(&d->units, address, &start, &index) ||
-	    !dwarf_offdie(d->dwarf, d->offsets[index], &unit))
+	if (!ranges_find(&d->ranges, address, &start, &index) ||
+	    !dwarf_offdie(d->dwarf, d->units[index].offset, &unit))
 		return 0;
 	row = dwarf_getsrc_die(&unit, address);
 	if (row && !dwarf_lineno(row, &line) && line > 0)
 		place.line = (uint32_t)line;
 	place.path = row ? dwarf_linesrc(row, NULL, NULL) : NULL;
-	n = dwarf_getscopes(&unit, address, &around);
-	if (is_inlined(around, n)) {
-		/* those were of its source; what it lies in as code takes a search of the unit */
-		n = dwarf_getscopes_die(&around[0], &scopes);
-		found = unfold(&unit, scopes, n, place, frames);
-	} else {
-		found = unfold(&unit, around, n, place, frames);
-	}
-	free(around);
-	free(scopes);
+	s = scopes_of(d, &d->units[index], &unit);
+	found = unfold(d, &unit, s, scopes_find(s, address), place, frames);
 	if (found || !place.path)
 		return found;
 	frames[0] = place;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -20,7 +21,8 @@
 #include "plain_file.h"
 
 #define FILE_MAX (1LL << 32)
-#define FILES 4 /* a perf map, and jitdumps of several compilers */
+#define FILES 4                  /* a perf map, and jitdumps of several compilers */
+#define CLOCK_SLACK 1000000000LL /* a file's times are coarser than a process's */
 
 struct jit_process {
 	uint32_t proc_id;
@@ -28,6 +30,10 @@ struct jit_process {
 	struct jit_regions regions;
 	size_t bytes;
 	bool refused; /* there was no room for all of it */
+	/* as it was when it lived: what it leaves behind is looked for with these */
+	pid_t inside; /* its PID in its own namespace */
+	int root;     /* number of its root directory */
+	uid_t owner;
 	UT_hash_handle hh;
 };
 
@@ -75,6 +81,7 @@ static struct jit_process *process_of(struct jits *all, uint32_t proc_id)
 	if (!p)
 		return NULL;
 	p->proc_id = proc_id;
+	p->root = ROOT_OURS;
 	for (size_t i = 0; i < FILES; i++)
 		p->files[i].fd = -1;
 	HASH_ADD(hh, all->list, proc_id, sizeof(p->proc_id), p);
@@ -119,19 +126,32 @@ static void take_file(struct jits *all, struct jit_file *f, int fd, const struct
 	all->open++;
 }
 
-static void find_perf_map(struct jits *all, struct jit_process *p, int root, uid_t owner, pid_t pid)
+/* A file of an earlier process that had this PID: such maps stay behind in /tmp. */
+static bool is_stale(const struct stat *st, uint64_t start_ns)
+{
+	struct timespec real, mono;
+	int64_t written = st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec, offset;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	offset = (real.tv_sec - mono.tv_sec) * 1000000000LL + real.tv_nsec - mono.tv_nsec;
+	return start_ns && written + CLOCK_SLACK < (int64_t)start_ns + offset;
+}
+
+static void find_perf_map(struct jits *all, struct jit_process *p, int root,
+			  const struct jit_owner *who)
 {
 	char path[64];
 	struct stat st;
 	int fd;
 
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", pid);
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", p->inside);
 	fd = plain_file_open(root, path);
 	if (fd < 0)
 		return;
 	/* anybody may write to /tmp: names come from the process's user or from root */
-	if (!fstat(fd, &st) && (st.st_uid == owner || !st.st_uid) &&
-	    (p->files[0].fd < 0 || !same_file(&p->files[0], &st)))
+	if (!fstat(fd, &st) && (st.st_uid == p->owner || !st.st_uid) &&
+	    !is_stale(&st, who->start_ns) && (p->files[0].fd < 0 || !same_file(&p->files[0], &st)))
 		take_file(all, &p->files[0], fd, &st, false);
 	else
 		close(fd);
@@ -209,31 +229,59 @@ static void close_files(struct jits *all, struct jit_process *p)
 	}
 }
 
-int jits_read(struct jits *all, uint32_t proc_id, pid_t pid)
+/* Its files, while it lives. */
+static int look_at_living(struct jits *all, struct jit_process *p, struct roots *roots,
+			  const struct jit_owner *who)
 {
-	struct jit_process *p = process_of(all, proc_id);
-	pid_t inside = pid_inside(pid);
 	char path[64];
 	struct stat st;
+	pid_t inside = pid_inside(who->pid);
 	int root;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", who->pid);
+	root = inside > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	snprintf(path, sizeof(path), "/proc/%d", who->pid);
+	if (root < 0)
+		return err_set(-ESRCH, "cannot look for the JIT code of process %d", who->pid);
+	if (!stat(path, &st)) {
+		p->inside = inside;
+		p->owner = st.st_uid;
+		p->root = roots_number(roots, root);
+		find_perf_map(all, p, root, who);
+		find_dumps(all, p, root, who->pid);
+	}
+	close(root);
+	return 0;
+}
+
+/* What it left behind. */
+static void look_at_ended(struct jits *all, struct jit_process *p, const struct roots *roots,
+			  const struct jit_owner *who)
+{
+	if (!p->inside) { /* it was too short to be looked at */
+		p->inside = who->pid;
+		p->owner = geteuid();
+	}
+	find_perf_map(all, p, roots_fd(roots, p->root), who);
+}
+
+int jits_read(struct jits *all, struct roots *roots, const struct jit_owner *who)
+{
+	struct jit_process *p = process_of(all, who->proc_id);
+	int err = 0;
 
 	if (!p) {
 		all->lost++;
-		return err_set(-ENOSPC, "no room for the JIT code of process %d", pid);
+		return err_set(-ENOSPC, "no room for the JIT code of process %d", who->pid);
 	}
-	snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	root = inside > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-	snprintf(path, sizeof(path), "/proc/%d", pid);
-	if (root >= 0 && !stat(path, &st)) {
-		find_perf_map(all, p, root, st.st_uid, inside);
-		find_dumps(all, p, root, pid);
-	}
-	if (root >= 0)
-		close(root);
+	if (!who->ended)
+		err = look_at_living(all, p, roots, who);
+	if (who->ended || err)
+		look_at_ended(all, p, roots, who);
 	read_files(all, p); /* what is open can be read, even if the process is gone */
 	if (all->open > JIT_OPEN_FILES)
 		close_files(all, p);
-	return root >= 0 ? 0 : err_set(-ESRCH, "cannot look for the JIT code of process %d", pid);
+	return err;
 }
 
 const char *jits_function(struct jits *all, uint32_t proc_id, uint64_t address,

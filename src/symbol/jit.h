@@ -6,6 +6,7 @@
 #ifndef DWELL_JIT_H
 #define DWELL_JIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,8 +24,17 @@ struct jits {
 	uint64_t lost; /* processes, files and regions that found no room */
 };
 
-/* Looks for the files of a living process, and reads them. 0 or -errno. */
-int jits_read(struct jits *all, uint32_t proc_id, pid_t pid);
+/* A process that made code. */
+struct jit_owner {
+	uint32_t proc_id;
+	pid_t pid; /* as dwell sees it */
+	uint64_t
+		start_ns; /* CLOCK_MONOTONIC; a perf map last written before is not its; 0: any is */
+	bool ended;       /* its PID may be another one's: what it left is found by what is known */
+};
+
+/* Looks for the files of a process, and reads them. 0 or -errno: it is gone. */
+int jits_read(struct jits *all, struct roots *roots, const struct jit_owner *who);
 /*
  * The function at an address of a process, NULL: none is known. Lives until the next call.
  * *generation changes when the answer may.

@@ -170,9 +170,9 @@ int names_file(struct names *n, uint32_t file, int fd, const char *path, int roo
 	return err;
 }
 
-int names_process(struct names *n, uint32_t proc_id, pid_t pid)
+int names_process(struct names *n, const struct jit_owner *who)
 {
-	return jits_read(&n->jits, proc_id, pid);
+	return jits_read(&n->jits, &n->code.roots, who);
 }
 
 /* ---- places ---- */
@@ -218,7 +218,7 @@ static void name_in_file(struct names *n, uint64_t frame, struct naming *to)
 {
 	uint32_t number = (uint32_t)(frame >> FRAME_FILE_SHIFT) & (FRAME_FILES - 1);
 	const struct file *file = file_of(n, number);
-	uint64_t offset = frame & FRAME_OFFSET_MASK;
+	uint64_t offset = frame & FRAME_OFFSET_MASK, start;
 	const char *symbol = NULL;
 
 	if (!(frame & FRAME_EXACT) && offset)
@@ -227,6 +227,7 @@ static void name_in_file(struct names *n, uint64_t frame, struct naming *to)
 	to->frame.address = offset;
 	if (!file) {
 		to->frame.name = plus(n, "[unknown file]", offset);
+		n->counts.untold++;
 		return;
 	}
 	if (code_file_address(file->code, offset, &to->frame.address)) {
@@ -235,8 +236,10 @@ static void name_in_file(struct names *n, uint64_t frame, struct naming *to)
 	}
 	to->named = symbol;
 	to->frame.module = file->module;
-	to->frame.name =
-		symbol ? function_name(n, symbol) : plus(n, file->module, to->frame.address);
+	start = to->frame.address;
+	if (!symbol && to->code) /* without a name it is still one function */
+		code_file_start(&n->code, file->code, to->frame.address, &start);
+	to->frame.name = symbol ? function_name(n, symbol) : plus(n, file->module, start);
 }
 
 static void name_in_kernel(struct names *n, uint64_t address, struct naming *to)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "jit.h"
 #include "stacks_report.h" /* struct stack_frame */
 
 #define NAMES_OPEN_FILES 128
@@ -40,10 +41,10 @@ bool names_has_file(const struct names *n, uint32_t file);
 /*
  * A process that has code in no file: /tmp/perf-PID.map (PID as in its own namespace, below its
  * root) and each jit-PID.dump that it maps are opened and read. What is added to them later is
- * read when names are asked for, also when the process is gone. Calling again, best at its end,
- * finds files that are made later. pid: as dwell sees it. 0 or -errno.
+ * read when names are asked for, also when the process is gone. Calling again finds files that
+ * are made later; a perf map also when it has ended. 0 or -errno.
  */
-int names_process(struct names *n, uint32_t proc_id, pid_t pid);
+int names_process(struct names *n, const struct jit_owner *who);
 
 /*
  * The frames of a place, leaf first: one, or with inlined functions several. `frame` is as
@@ -60,6 +61,7 @@ const struct stack_frame *names_mark(struct names *n, enum stack_frame_kind kind
 struct names_counts {
 	uint64_t frames, unnamed; /* distinct places; of them without a function's name */
 	uint64_t files, files_lost;
+	uint64_t untold;   /* places in files that were never told of */
 	uint64_t lost;     /* frames and marks that found no room */
 	uint64_t jit_lost; /* processes with JIT code, and regions of it, that found none */
 };

@@ -60,6 +60,8 @@ static struct cfa_register *place(struct cfa_state *state, uint64_t number)
 {
 	if (number == REGISTER_RBP)
 		return &state->rbp;
+	if (number == REGISTER_RBX)
+		return &state->rbx;
 	if (number == REGISTER_RA)
 		return &state->ra;
 	return NULL;
@@ -75,11 +77,11 @@ static void set_rule(struct cfa_machine *m, uint64_t number, enum cfa_rule rule,
 
 static void restore(struct cfa_machine *m, uint64_t number)
 {
+	struct cfa_state initial = *m->initial;
 	struct cfa_register *reg = place(&m->now, number);
 
-	if (!reg)
-		return;
-	*reg = number == REGISTER_RBP ? m->initial->rbp : m->initial->ra;
+	if (reg)
+		*reg = *place(&initial, number);
 }
 
 static struct cfa_expression expression(struct cfa_machine *m)

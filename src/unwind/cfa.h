@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Call frame instructions (DWARF 5, 6.4.2) of x86-64: from the program of an FDE to the rules
- * that hold at each address, as far as a row can tell them. Only the CFA, rbp and the return
- * address are followed.
+ * that hold at each address, as far as a row can tell them. Only the CFA, rbp, rbx and the
+ * return address are followed.
  */
 #ifndef DWELL_CFA_H
 #define DWELL_CFA_H
@@ -41,7 +41,7 @@ struct cfa_state {
 	uint64_t cfa_register;
 	int64_t cfa_offset;
 	struct cfa_expression cfa_expression;
-	struct cfa_register rbp, ra;
+	struct cfa_register rbp, rbx, ra;
 };
 
 /* Of the CIE. */

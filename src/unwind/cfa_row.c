@@ -18,6 +18,13 @@ static bool fits_cfa(int64_t offset)
 	return offset % UNIT == 0 && offset / UNIT >= INT16_MIN && offset / UNIT <= INT16_MAX;
 }
 
+/* Of unwind_row, where rbx holds the high bits. */
+static bool fits_far(int64_t offset)
+{
+	return offset % UNIT == 0 && offset > 0 &&
+	       offset / UNIT < (UNWIND_RBX_ELSEWHERE + 1LL) << 16;
+}
+
 static bool fits_rbp(int64_t offset)
 {
 	return offset % UNIT == 0 && offset / UNIT >= INT8_MIN && offset / UNIT <= INT8_MAX;
@@ -95,6 +102,20 @@ static bool set_rbp(struct unwind_row *row, const struct cfa_register *rbp)
 	return true;
 }
 
+/* Compilers push rbx with the others that are to be kept: near the CFA. */
+static void set_rbx(struct unwind_row *row, const struct cfa_register *rbx)
+{
+	int64_t at = -rbx->value / UNIT - 1;
+
+	if (rbx->rule == RULE_SAME)
+		row->rbx = UNWIND_RBX_SAME;
+	else if (rbx->rule == RULE_OFFSET && rbx->value % UNIT == 0 && at > 0 &&
+		 at < UNWIND_RBX_ELSEWHERE)
+		row->rbx = (uint8_t)at & UNWIND_RBX_ELSEWHERE;
+	else
+		row->rbx = UNWIND_RBX_ELSEWHERE;
+}
+
 /* A frame whose stack was realigned: the CFA is kept at rbp's side, and rbp at rbp itself. */
 static bool set_deref(struct unwind_row *row, const struct cfa_state *s)
 {
@@ -137,10 +158,22 @@ static enum unwind_rule of_expression(struct unwind_row *row, const struct cfa_s
 	return UNWIND_UNSUPPORTED;
 }
 
+static enum unwind_rule of_far(struct unwind_row *row, const struct cfa_state *s)
+{
+	uint64_t units = (uint64_t)s->cfa_offset / UNIT;
+
+	if (s->cfa_register != REGISTER_RSP || !fits_far(s->cfa_offset) || !ra_at_cfa(s) ||
+	    !set_rbp(row, &s->rbp))
+		return UNWIND_UNSUPPORTED;
+	row->cfa = (int16_t)(units & UINT16_MAX);
+	row->rbx = units >> 16 & UNWIND_RBX_ELSEWHERE;
+	return UNWIND_RSP_FAR;
+}
+
 static enum unwind_rule of_register(struct unwind_row *row, const struct cfa_state *s)
 {
 	if (!fits_cfa(s->cfa_offset))
-		return UNWIND_UNSUPPORTED;
+		return of_far(row, s);
 	row->cfa = (int16_t)(s->cfa_offset / UNIT);
 	if (s->ra.rule == RULE_REGISTER && s->ra.value == REGISTER_RDI &&
 	    s->cfa_register == REGISTER_RSP && s->rbp.rule == RULE_SAME)
@@ -149,7 +182,10 @@ static enum unwind_rule of_register(struct unwind_row *row, const struct cfa_sta
 		return UNWIND_UNSUPPORTED;
 	if (s->cfa_register == REGISTER_RSP)
 		return UNWIND_RSP;
-	return s->cfa_register == REGISTER_RBP ? UNWIND_RBP : UNWIND_UNSUPPORTED;
+	if (s->cfa_register == REGISTER_RBP)
+		return UNWIND_RBP;
+	return s->cfa_register < UNWIND_REGISTERS ? UNWIND_REGISTER + (unsigned int)s->cfa_register
+						  : UNWIND_UNSUPPORTED;
 }
 
 struct unwind_row cfa_row(const struct cfa_state *state)
@@ -166,6 +202,9 @@ struct unwind_row cfa_row(const struct cfa_state *state)
 	/* fields of a rule that did not fit would keep equal rows from being merged */
 	if (rule == UNWIND_UNSUPPORTED)
 		row = (struct unwind_row){ 0 };
-	row.rule = (uint8_t)rule;
+	row.rule = rule & 31U;
+	if (rule == UNWIND_RSP || rule == UNWIND_RBP || rule == UNWIND_RSP_DEREF ||
+	    rule == UNWIND_DEREF || rule >= UNWIND_REGISTER)
+		set_rbx(&row, &state->rbx);
 	return row;
 }

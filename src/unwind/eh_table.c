@@ -42,7 +42,7 @@ static int grow(struct builder *b)
 
 static bool same_rule(const struct unwind_row *a, const struct unwind_row *b)
 {
-	return a->rule == b->rule && a->cfa == b->cfa && a->rbp == b->rbp;
+	return a->rule == b->rule && a->cfa == b->cfa && a->rbp == b->rbp && a->rbx == b->rbx;
 }
 
 /* The row holds from pc on, which is not below the last one's. */

@@ -65,6 +65,10 @@ def the_keys_are_the_contracts():
     for part, example in EXAMPLE.items():
         missing = set(example) - set(e[part])
         assert missing <= MAY_BE_ABSENT, (part, missing)
+        reasons = {a["metric"]: a["reason"] for a in e["absent"]}
+        assert all(reasons.get(f"{part}.{key}") for key in missing), (missing, reasons)
+        assert not [m for m in reasons if m.partition(".")[0] == part and
+                    m.partition(".")[2] not in missing], (missing, reasons)
         assert set(e[part]) <= set(example), (part, e[part])
         for key, value in e[part].items():
             assert isinstance(value, (int, float)) and value >= 0, (part, key, value)

@@ -20,9 +20,9 @@ STAY_MS = "20000"       # ended by us
 
 def ours(name):
     """Functions of the workloads, as against those of libraries."""
-    heads = ("stay", "chain_", "alloca_", "vla_", "realign_", "big_", "sort_", "tail_", "recurse",
+    heads = ("stay", "chain_", "alloca_", "vla_", "realign_", "big_", "huge_", "sort_", "tail_", "recurse",
              "depth_", "signal_", "fault_", "context_", "throw_", "pool_", "library_", "plugin_",
-             "vfork_", "_ZN5Guard", "brief_")
+             "vfork_", "_ZN5Guard", "brief_", "lazy_")
     return name == "main" or name.startswith(heads)
 
 
@@ -73,7 +73,7 @@ def every_form_of_program():
 
 @test(name="frames that are hard: variable, realigned, big, deep, signals, callbacks")
 def frames_that_are_hard():
-    for case in ("alloca", "vla", "realign", "big", "sort", "tail", "depth-60", "depth-1000",
+    for case in ("alloca", "vla", "realign", "big", "huge", "sort", "tail", "depth-60", "depth-1000",
                  "signal", "fault"):
         check("stacks_frames", case)
 
@@ -89,6 +89,11 @@ def exceptions():
 @test(name="a library opened while the program runs")
 def a_library_opened_later():
     check("stacks_library")
+
+
+@test(name="amid lazy binding")
+def lazy_binding():
+    check("stacks_lazy")
 
 
 @test(name="threads end in clone")

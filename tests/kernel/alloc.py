@@ -47,11 +47,12 @@ def by_source(function):
     return function
 
 
-def caller(rows, function):
-    """The one row of a function of the workload."""
+def caller(rows, function, one=True):
+    """The row of a function of the workload; the sum of its rows where not all have their stack."""
     found = [r for r in rows if r["frames"][0].split(" ")[0].split(".")[0] == function]
-    assert len(found) == 1, (function, [r["frames"] for r in rows])
-    return found[0]
+    assert found and (len(found) == 1 or not one), (function, [r["frames"] for r in rows])
+    return {k: sum(r[k] for r in found) for k, v in found[0].items() if isinstance(v, int)} \
+        | {"frames": max((r["frames"] for r in found), key=len)}
 
 
 def process(report, pid):
@@ -185,8 +186,9 @@ def an_allocator_of_its_own():
     if not os.path.exists(library):
         skip("libjemalloc2 is not installed")
     _, a = run(["env", f"LD_PRELOAD={library}", ALLOC, "leak", 300, 100])
-    check(caller(a["leaks"], "leak_here"), allocations=300, frees=0, live_bytes=30000)
-    check(caller(a["callers"], "use_and_free"), allocations=100, frees=100)
+    # the library's table is made while the program already allocates
+    check(caller(a["leaks"], "leak_here", one=False), allocations=300, frees=0, live_bytes=30000)
+    check(caller(a["callers"], "use_and_free", one=False), allocations=100, frees=100)
 
 
 @test

@@ -51,7 +51,8 @@ def figures(io):
     for kind in KINDS:
         row = io["kinds"].get(kind, {})
         for ours, theirs in (("reads", "read"), ("read_bytes", "read_bytes"), ("opens", "open"),
-                             ("writes", "write"), ("written_bytes", "write_bytes")):
+                             ("writes", "write"), ("written_bytes", "write_bytes"),
+                             ("seeks", "seek"), ("syncs", "sync"), ("errors", "errors")):
             found[f"{theirs}.{kind}"] = row.get(ours, 0)
     for op in OPS:
         row = io["calls"].get(op, {})
@@ -93,23 +94,42 @@ def calls_by_kind_with_latency(opts):
                 assert row.get(what, {"count": 0})["count"] == count, (kind, row)
 
 
+def file_of(io, path):
+    """In a guest the root is an overlay: a path may show it twice, not its end."""
+    found = [f for f in io["files"] if f["name"].endswith(path)]
+    assert len(found) == 1, (path, [f["name"] for f in io["files"]])
+    return found[0]
+
+
+def handed_over(part, opts, **file):
+    with disks.folder() as d:
+        io = io_of(known(part, d, opts))
+        row = file_of(io, f"{d}/{part}")
+        assert {k: row[k] for k in file} == file, (row, file)
+        assert not any("operations of" in a["metric"] for a in io["absent"]), io["absent"]
+
+
 @every_source
 def io_uring_reads_and_writes(opts):
-    with disks.folder() as d:
-        known("uring", d, opts)
+    handed_over("uring", opts, opens=1, writes=3, written_bytes=12000, reads=2, read_bytes=2000,
+                syncs=1, errors=0)
+
+
+@every_source
+def linux_aio(opts):
+    handed_over("aio", opts, opens=1, writes=2, written_bytes=12288, reads=3, read_bytes=4000,
+                syncs=2, errors=0)
 
 
 @every_source
 def by_file(opts):
     with disks.folder() as d:
         io = io_of(run([CALLS, "calls", d], *opts))
-        files = {f["name"]: f for f in io["files"]}
-        # in a guest the root is an overlay: a path may show it twice, not its end
-        found = {name: next((f for n, f in files.items() if n.endswith(name)), None)
+        found = {name: file_of(io, name)
                  for name in (f"{d}/file", f"{d}/copy", "/dev/zero", "/dev/null", "/dev/ptmx")}
-        assert all(found.values()), (list(files), found)
         file, copy = found[f"{d}/file"], found[f"{d}/copy"]
         assert (file["reads"], file["writes"], file["syncs"]) == (25, 18, 7), file
+        assert (file["seeks"], file["errors"]) == (2, 1), file
         assert file["read_bytes"] == 21260, file
         assert file["written_bytes"] == 10000 + 5 * 512 + 3 * 300, file
         assert copy["written_bytes"] == 2000 + 1500 + 1000, copy
@@ -457,6 +477,9 @@ def fio_agrees(opts):
             text = f.read()
         job = json.loads(text[text.index("{"):])["jobs"][0]
         io = io_of(result)
+        calls = file_of(io, device)
+        for op, n, size in (("read", "reads", "read_bytes"), ("write", "writes", "written_bytes")):
+            assert (calls[n], calls[size]) == (job[op]["total_ios"], job[op]["io_bytes"]), calls
         disk = [d for d in io["devices"] if d["name"] == os.path.basename(device)][0]
         for op in ("read", "write"):
             ours = disk["block"][op]

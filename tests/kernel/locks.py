@@ -97,17 +97,21 @@ def time_is_the_ledgers():
 @test(timeout=120)
 def strace_counts_as_many():
     strace = lib.need("strace")
-    with tempfile.NamedTemporaryFile(prefix="dwell-strace-") as f:
-        result = lib.run([strace, "-f", "-c", "-e", "trace=futex", "-o", f.name, LOCKS, "mutex",
-                          4, 20])
-        said = f.read().decode()
-    rows = [li.split() for li in said.splitlines() if li.split()[-1:] == ["futex"]]
-    assert len(rows) == 1, said
-    ours = 0
-    for p in result.summary["locks"]["processes"]:
-        if p["comm"] != "strace":  # its own it does not count
-            ours += sum(p["futex"][key] for key in ("waits", "wakes", "requeues"))
-    assert ours == int(rows[0][3]), f"{ours}, strace {rows[0]}"
+
+    def check():
+        with tempfile.NamedTemporaryFile(prefix="dwell-strace-") as f:
+            result = lib.run([strace, "-f", "-c", "-e", "trace=futex", "-o", f.name, LOCKS, "mutex",
+                              4, 20])
+            said = f.read().decode()
+        rows = [li.split() for li in said.splitlines() if li.split()[-1:] == ["futex"]]
+        if not rows: # on a busy machine the threads may never meet
+            raise lib.TimeOff("no thread waited")
+        ours = 0
+        for p in result.summary["locks"]["processes"]:
+            if p["comm"] != "strace":  # its own it does not count
+                ours += sum(p["futex"][key] for key in ("waits", "wakes", "requeues"))
+        assert ours == int(rows[0][3]), f"{ours}, strace {rows[0]}"
+    lib.calm(check)
 
 
 @each_source
@@ -194,10 +198,14 @@ def heap_and_stack():
 
 @test
 def a_named_semaphore_is_told_by_its_file():
-    result, locks = run("sem_open", 4)
-    row = row_of(locks["locks"], pid=result.truth["waiter"])
-    assert row["kind"] == "semaphore" and row["module"].startswith("/dev/shm/sem."), row
-    assert row["waits"] == row["blocked"] == result.truth["waits"], row
+    def check():
+        result, locks = run("sem_open", 4)
+        row = row_of(locks["locks"], pid=result.truth["waiter"])
+        assert row["kind"] == "semaphore" and row["module"].startswith("/dev/shm/sem."), row
+        assert row["waits"] == row["blocked"] <= result.truth["waits"], row
+        if row["waits"] < result.truth["waits"]: # it came when the post was there
+            raise lib.TimeOff(str(row))
+    lib.calm(check)
 
 
 @test

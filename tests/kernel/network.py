@@ -225,6 +225,8 @@ def connects_without_a_route(source):
     total = network(run("unreachable", 3, source=source))
     assert (total["connects"], total["connect_failures"]) == (3, 3), total
     assert total["connect_errors"] == {"ENETUNREACH": 3}, total["connect_errors"]
+    p = total["peers"][0]
+    assert (p["address"], p["port"], p["direction"], p["failures"]) == ("127.0.0.1", 9, "out", 3), p
 
 
 @each
@@ -254,6 +256,11 @@ def one_port_again_and_again(source):
     row = same_flow(result, "client", result.truth["client"], "tcp4")
     assert (row["connected"], row["accepts"], row["accept_latency"]["count"]) == (n, n, n), row
     assert row["resets_sent"] == n and row["resets_received"] == n, row
+    # the kernel clears what it counted for a socket that is closed by a reset
+    assert (row["data_segments_sent"], row["data_segments_received"]) == (n, n), row
+    assert row["segments_sent"] >= 5 * n, row   # SYN, ACK, data, its ACK, RST
+    out, into = (peer(result, direction=d) for d in ("out", "in"))
+    assert (out["sent_bytes"], into["received_bytes"]) == (n * 100, n * 100), (out, into)
 
 
 @each

@@ -220,7 +220,21 @@ def a_wait_that_goes_on():
     rows = stacks.threads[(pid, pid)]
     assert len(rows) == 1 and rows[0].state == "sleep" and rows[0].ns > 900 * lib.MS, \
         [(r.frames, r.state, r.ns) for r in rows]
-    assert any("nanosleep" in f for f in rows[0].frames), rows[0].frames
+    assert rows[0].has("main", "hang_a", "hang_b") and any("nanosleep" in f for f in rows[0].frames), \
+        rows[0].frames
+
+
+@test
+def code_made_at_run_time():
+    """By a perf map that is there from the start or made at the very end, and by a jitdump."""
+    with tempfile.TemporaryDirectory(prefix="dwell-jit-") as d:
+        for how in ("first", "last", "dump"):
+            result, stacks = run([lib.workload("stacks_jit"), how], cwd=d)
+            if how != "dump":
+                os.unlink(result.out.strip())
+            rows = stacks.all()
+            slept = ns_of(rows, "main", "jit_made_[j]", "jit_nap", state="sleep")
+            assert slept >= 18 * 5 * lib.MS, (how, [(r.frames, r.ns) for r in rows])
 
 
 @test

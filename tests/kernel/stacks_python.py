@@ -118,15 +118,7 @@ def python(version=None):
     return skip(f"no Python {version or ', '.join(KNOWN)} here")
 
 
-def not_in_a_guest():
-    """What is the same on each kernel is slow there for nothing."""
-    if lib.EMULATED:
-        skip("does not depend on the kernel")
-
-
-def chains(version, wanted=False):
-    if not wanted and version != KNOWN[0]:
-        not_in_a_guest()
+def chains(version):
     python(version)
     for path in interpreters()[version][:1 if lib.EMULATED else None]:
         result, rows = sample([path, CHAINS, *ROUNDS])
@@ -142,14 +134,13 @@ for one in KNOWN:
 def chains_are_right_by_the_other_source():
     SOURCE[:] = ("--source", "ledger=raw_tp")
     try:
-        chains(version_of(python()), wanted=True)
+        chains(version_of(python()))
     finally:
         SOURCE.clear()
 
 
 @test
 def chains_are_right_in_another_root_directory():
-    not_in_a_guest()
     root = later()
     with tempfile.TemporaryDirectory(prefix="dwell-", dir=os.path.join(root, "tmp")) as d:
         shutil.copy(CHAINS, d)
@@ -161,7 +152,6 @@ def chains_are_right_in_another_root_directory():
 
 @test
 def off_leaves_the_interpreter_as_it_is():
-    not_in_a_guest()
     _, rows = sample([python(), CHAINS, 2, 0.01], "--python", "off")
     assert not any(r.python for r in rows), [r.python for r in rows if r.python][:1]
     names = {n for r in rows for n in r.native}
@@ -242,7 +232,6 @@ def what_lived_before_the_attach_is_found():
 
 @test
 def a_library_in_a_c_program_is_found():
-    not_in_a_guest()
     library = "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0"
     if not os.path.exists(library):
         skip("there is no " + library)
@@ -259,7 +248,6 @@ def a_library_in_a_c_program_is_found():
 
 @test
 def a_deep_stack_says_that_it_is_cut():
-    not_in_a_guest()
     code = SLEEPER + """
 def deep(n):
     return deep(n - 1) if n else chain(5)
@@ -274,7 +262,6 @@ deep(300)
 
 @test
 def another_version_is_refused_with_its_reason():
-    not_in_a_guest()
     others = [v for v in interpreters() if v and v not in KNOWN and v != "3.6"]
     if not others:
         skip("no Python here but known ones")

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import elfutils
 import lib
 from tap import main, test
 
@@ -55,23 +55,6 @@ def mirrors(pid):
     return lists
 
 
-def code_of(pid):
-    """The same as /proc/PID/maps has it, joined: (start, end, offset, path), None for no file."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
-        lines = [line.split(maxsplit=5) for line in f]
-    code = []
-    for l in lines:
-        start, end = (int(x, 16) for x in l[0].split("-"))
-        offset, path = int(l[2], 16), l[5].strip() if len(l) > 5 else None
-        if "x" not in l[1] or path == "[vsyscall]":
-            continue
-        if code and code[-1][1] == start and code[-1][3] == path and \
-                code[-1][2] + start - code[-1][0] == offset:
-            start, _, offset, path = code.pop()
-        code.append((start, end, offset, path))
-    return code
-
-
 def check_mirror(ours, theirs):
     files = {}
     for start, end, offset, path in theirs:
@@ -92,7 +75,7 @@ def check_mirror(ours, theirs):
 
 
 def compare_mirror(dwell, pid):
-    theirs = code_of(pid)
+    theirs = elfutils.code_of(pid)
     mine = [m for m in mirrors(dwell) if any(a[0] == b[0] for a in m for b in theirs if b[3]
                                              and a[2] and "[" not in b[3])]
     errors = []
@@ -209,32 +192,6 @@ def mappings_of_a_process_that_was_there():
 
 # ---- stacks ----
 
-def base_of(pid, path):
-    """What is to be taken off an address of that file to have the one in the file."""
-    with open(path, "rb") as f:
-        if struct.unpack_from("<H", f.read(18), 16)[0] == 2:  # ET_EXEC
-            return 0
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
-        return next(int(line.split("-")[0], 16) for line in f if line.strip().endswith(path))
-
-
-def stack_by_others(pid, tid):
-    """(module, address in it), leaf first, as eu-stack has them."""
-    out = subprocess.run(["eu-stack", "-1", "-m", "-p", str(tid)], capture_output=True, text=True,
-                         check=False, timeout=WAIT).stdout
-    frames = []
-    for line in out.splitlines():
-        found = re.match(r"#\d+\s+(0x[0-9a-f]+)", line)
-        if not found:
-            continue
-        pc = int(found[1], 16)
-        where = [m for m in code_of(pid) if m[0] <= pc < m[1]]
-        assert where, line
-        path = where[0][3]
-        frames.append((os.path.basename(path), pc - (base_of(pid, path) if path[0] == "/" else 0)))
-    return frames
-
-
 def stacks_of(path, pid, state):
     with open(path, encoding="utf-8") as f:
         last = json.loads(f.readlines()[-1])
@@ -250,19 +207,14 @@ def compare_stack(cmd, state, wake, ready):
         ready(p)
         path = os.path.join(d, "out")
         with attached(p.pid, path) as dwell:
-            theirs = stack_by_others(p.pid, p.pid)
+            theirs = elfutils.stacks(p.pid, "-1", timeout=WAIT)[p.pid]
             wake(p)
             dwell.wait(WAIT)
         stacks, ours = stacks_of(path, p.pid, state)
         assert len(theirs) > 3, theirs
-        same = [o for o in ours if [m for m, _ in o] == [m for m, _ in theirs] and
-                all(abs(a[1] - b[1]) <= 1 for a, b in zip(o, theirs))]
-        assert same, f"eu-stack: {show(theirs)}; dwell: {[show(o) for o in ours][:3]}"
+        assert any(elfutils.same(o, theirs) for o in ours), \
+            f"eu-stack: {elfutils.show(theirs)}; dwell: {list(map(elfutils.show, ours))[:3]}"
         assert stacks["ends"]["no_table"] == stacks["ends"]["no_row"] == 0, stacks["ends"]
-
-
-def show(frames):
-    return " ".join(f"{m}+{a:x}" for m, a in frames)
 
 
 def line(text):

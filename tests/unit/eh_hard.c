@@ -36,7 +36,28 @@ __asm__(
 	"hard_greatest:\n"
 	"	nop\n"
 	"	.cfi_def_cfa_offset 262144\n"
+	"hard_far:\n"
+	"	nop\n"
+	"	.cfi_offset 3, -56\n"			/* of these frames rbx is not told */
+	"	.cfi_def_cfa_offset 4194296\n"
+	"hard_farthest:\n"
+	"	nop\n"
+	"	.cfi_same_value 3\n"
+	"	.cfi_def_cfa_offset 4194304\n"
 	"hard_too_great:\n"
+	"	nop\n"
+	"	.cfi_def_cfa_offset 64\n"
+	"	.cfi_offset 3, -56\n"
+	"hard_saved_rbx:\n"
+	"	nop\n"
+	"	.cfi_offset 3, -16\n"
+	"hard_saved_rbx_first:\n"
+	"	nop\n"
+	"	.cfi_offset 3, -64\n"
+	"hard_rbx_elsewhere:\n"
+	"	nop\n"
+	"	.cfi_restore 3\n"
+	"hard_rbx_restored:\n"
 	"	nop\n"
 	"	.cfi_def_cfa_offset 12\n"
 	"hard_odd:\n"
@@ -66,6 +87,12 @@ __asm__(
 	"	.cfi_offset 16, -8\n"
 	"	.cfi_def_cfa 3, 24\n"
 	"hard_rbx:\n"
+	"	nop\n"
+	"	.cfi_def_cfa 11, 8\n"
+	"hard_r11:\n"
+	"	nop\n"
+	"	.cfi_def_cfa 17, 8\n"
+	"hard_xmm0:\n"
 	"	nop\n"
 	"	.cfi_escape 0x0f, 3, 0x76, 0x78, 0x06\n"		/* *(rbp - 8) */
 	"	.cfi_escape 0x10, 6, 2, 0x76, 0x00\n"			/* rbp at rbp */
@@ -123,15 +150,22 @@ __asm__(
 /* clang-format on */
 
 extern const char hard_plain[], hard_saved_rbp[], hard_from_rbp[], hard_epilogue[], hard_restored[],
-	hard_greatest[], hard_too_great[], hard_odd[], hard_far_rbp[], hard_too_far_rbp[],
-	hard_others[], hard_rdi[], hard_r8[], hard_rbx[], hard_realigned[], hard_val_expression[],
-	hard_pushed_rsp[], hard_pushed_rsp_and_rbp[], hard_pushed_elsewhere[], hard_plt[],
-	hard_no_plt[], hard_signal[], hard_no_signal[], hard_gap[], hard_small_gap[],
-	hard_after_gap[], hard_after_padding[], hard_end[];
+	hard_greatest[], hard_far[], hard_farthest[], hard_too_great[], hard_saved_rbx[],
+	hard_saved_rbx_first[], hard_rbx_elsewhere[], hard_rbx_restored[], hard_r11[], hard_xmm0[],
+	hard_odd[], hard_far_rbp[], hard_too_far_rbp[], hard_others[], hard_rdi[], hard_r8[],
+	hard_rbx[], hard_realigned[], hard_val_expression[], hard_pushed_rsp[],
+	hard_pushed_rsp_and_rbp[], hard_pushed_elsewhere[], hard_plt[], hard_no_plt[],
+	hard_signal[], hard_no_signal[], hard_gap[], hard_small_gap[], hard_after_gap[],
+	hard_after_padding[], hard_end[];
 
 #define ROW(rule_, cfa_, rbp_)                                                                     \
 	{                                                                                          \
 		.rule = UNWIND_##rule_, .cfa = cfa_, .rbp = rbp_                                   \
+	}
+
+#define ROW_RBX(rule_, cfa_, rbp_, rbx_)                                                           \
+	{                                                                                          \
+		.rule = UNWIND_##rule_, .cfa = cfa_, .rbp = rbp_, .rbx = rbx_                      \
 	}
 
 const struct eh_hard eh_hard_places[] = {
@@ -141,6 +175,12 @@ const struct eh_hard eh_hard_places[] = {
 	{ hard_epilogue, ROW(RSP, 1, 0), "epilogue" },
 	{ hard_restored, ROW(RBP, 2, -2), "state restored" },
 	{ hard_greatest, ROW(RSP, 32767, 0), "greatest frame" },
+	{ hard_far, ROW(RSP_FAR, INT16_MIN, 0), "a big frame" },
+	{ hard_farthest, ROW_RBX(RSP_FAR, -1, 0, 7), "frame of 4 MiB" },
+	{ hard_saved_rbx, ROW_RBX(RSP, 8, 0, 6), "rbx saved" },
+	{ hard_saved_rbx_first, ROW_RBX(RSP, 8, 0, 1), "rbx saved first" },
+	{ hard_rbx_elsewhere, ROW_RBX(RSP, 8, 0, UNWIND_RBX_ELSEWHERE), "rbx saved far away" },
+	{ hard_rbx_restored, ROW(RSP, 8, 0), "rbx restored" },
 	{ hard_too_great, ROW(UNSUPPORTED, 0, 0), "frame too great" },
 	{ hard_odd, ROW(UNSUPPORTED, 0, 0), "frame of an odd size" },
 	{ hard_far_rbp, ROW(RSP, 4, -128), "rbp saved far away" },
@@ -149,7 +189,9 @@ const struct eh_hard eh_hard_places[] = {
 	{ hard_others, ROW(END, 0, 0), "no caller" },
 	{ hard_rdi, ROW(RDI, 0, 0), "return address in rdi" },
 	{ hard_r8, ROW(UNSUPPORTED, 0, 0), "return address in r8" },
-	{ hard_rbx, ROW(UNSUPPORTED, 0, 0), "from rbx" },
+	{ hard_rbx, ROW(REGISTER + 3, 3, 0), "from rbx" },
+	{ hard_r11, ROW(REGISTER + 11, 1, 0), "from r11" },
+	{ hard_xmm0, ROW(UNSUPPORTED, 0, 0), "from a register that is none for addresses" },
 	{ hard_realigned, ROW(DEREF, -1, 0), "realigned" },
 	{ hard_val_expression, ROW(UNSUPPORTED, 0, 0), "value of an expression" },
 	{ hard_pushed_rsp, ROW(RSP_DEREF, 19, 0), "pushed rsp" },

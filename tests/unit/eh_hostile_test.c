@@ -100,7 +100,9 @@ static int teardown(void **state)
 static void check(const struct eh_table *t)
 {
 	for (size_t i = 0; i < t->nrows; i++) {
-		assert_true(t->rows[i].pc < t->span && t->rows[i].rule <= UNWIND_UNSUPPORTED);
+		assert_true(t->rows[i].pc < t->span);
+		assert_true(t->rows[i].rule <= UNWIND_UNSUPPORTED ||
+			    t->rows[i].rule >= UNWIND_REGISTER);
 		assert_true(!i || t->rows[i].pc > t->rows[i - 1].pc);
 	}
 	for (size_t i = 0; i < t->npages; i++)

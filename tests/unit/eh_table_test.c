@@ -62,14 +62,16 @@ static void compare(struct comparison *c, uint64_t address)
 	if (!ours)
 		ours = &none;
 	c->points++;
-	if (ours->rule == truth.rule && ours->cfa == truth.cfa && ours->rbp == truth.rbp)
+	if (ours->rule == truth.rule && ours->cfa == truth.cfa && ours->rbp == truth.rbp &&
+	    ours->rbx == truth.rbx)
 		return;
 	if (meant(c, address, ours, &truth))
 		return;
 	if (c->mismatches++ < 5)
-		print_error("%s at %#lx: rule %d cfa %d rbp %d, libdw: rule %d cfa %d rbp %d\n",
+		print_error("%s at %#lx: rule %d cfa %d rbp %d rbx %d, libdw: "
+			    "rule %d cfa %d rbp %d rbx %d\n",
 			    c->name, (unsigned long)address, ours->rule, ours->cfa, ours->rbp,
-			    truth.rule, truth.cfa, truth.rbp);
+			    ours->rbx, truth.rule, truth.cfa, truth.rbp, truth.rbx);
 }
 
 /* Rows in order, and in the index where find() looks for them. */
@@ -85,7 +87,8 @@ static void check_order(const struct eh_table *t)
 		assert_true(page->high <= t->nrows);
 		assert_true(!i || t->rows[i].rule != t->rows[i - 1].rule ||
 			    t->rows[i].cfa != t->rows[i - 1].cfa ||
-			    t->rows[i].rbp != t->rows[i - 1].rbp);
+			    t->rows[i].rbp != t->rows[i - 1].rbp ||
+			    t->rows[i].rbx != t->rows[i - 1].rbx);
 	}
 }
 
@@ -229,10 +232,11 @@ static void hand_made_rules(void **state)
 			eh_table_find(&t, (uint64_t)(uintptr_t)h->place - bias);
 
 		if (!row || row->rule != h->row.rule || row->cfa != h->row.cfa ||
-		    row->rbp != h->row.rbp)
-			fail_msg("%s: rule %d cfa %d rbp %d, wanted %d %d %d", h->what,
+		    row->rbx != h->row.rbx || row->rbp != h->row.rbp)
+			fail_msg("%s: rule %d cfa %d rbp %d rbx %d, wanted %d %d %d %d", h->what,
 				 row ? row->rule : -1, row ? row->cfa : 0, row ? row->rbp : 0,
-				 h->row.rule, h->row.cfa, h->row.rbp);
+				 row ? row->rbx : 0, h->row.rule, h->row.cfa, h->row.rbp,
+				 h->row.rbx);
 	}
 	eh_table_free(&t);
 	close(fd);

@@ -8,7 +8,7 @@
 #include <dwarf.h>
 #include <stdlib.h>
 
-enum { RDI = 5, RBP = 6, RSP = 7, RIP = 16 };
+enum { RBX = 3, RDI = 5, RBP = 6, RSP = 7, RIP = 16 };
 
 bool eh_truth_open(struct eh_truth *truth, int fd)
 {
@@ -95,6 +95,17 @@ static bool fill_rbp(struct unwind_row *row, const struct place *rbp)
 	return rbp->kind == AT_CFA && rbp->offset && fits(rbp->offset, 128);
 }
 
+static unsigned int rbx_of(Dwarf_Frame *frame)
+{
+	struct place rbx = place_of(frame, RBX);
+
+	if (rbx.kind == SAME || rbx.kind == UNDEFINED) /* libdw's word for what is not told of */
+		return UNWIND_RBX_SAME;
+	if (rbx.kind == AT_CFA && rbx.offset % 8 == 0 && rbx.offset <= -16 && rbx.offset >= -56)
+		return (unsigned int)(-rbx.offset / 8 - 1) & UNWIND_RBX_ELSEWHERE;
+	return UNWIND_RBX_ELSEWHERE;
+}
+
 /* CFA = register + offset */
 static struct unwind_row simple(uint64_t number, int64_t offset, const struct place *rbp,
 				const struct place *ra)
@@ -102,17 +113,23 @@ static struct unwind_row simple(uint64_t number, int64_t offset, const struct pl
 	struct unwind_row row = { .cfa = (int16_t)(offset / 8) },
 			  none = { .rule = UNWIND_UNSUPPORTED };
 
-	if (!fits(offset, 32768))
-		return none;
+	if (!fits(offset, 32768)) {
+		row.rule = UNWIND_RSP_FAR;
+		row.rbx = (uint64_t)offset >> 19 & 7;
+		return number == RSP && offset > 0 && offset < 1 << 22 && offset % 8 == 0 &&
+				       ra->kind == AT_CFA && ra->offset == -8 && fill_rbp(&row, rbp)
+			       ? row
+			       : none;
+	}
 	if (ra->kind == IN_REGISTER && ra->number == RDI && number == RSP && rbp->kind == SAME) {
 		row.rule = UNWIND_RDI;
 		return row;
 	}
-	row.rule = number == RSP ? UNWIND_RSP : UNWIND_RBP;
-	return (number == RSP || number == RBP) && ra->kind == AT_CFA && ra->offset == -8 &&
-			       fill_rbp(&row, rbp)
-		       ? row
-		       : none;
+	row.rule = number == RSP   ? UNWIND_RSP
+		   : number == RBP ? UNWIND_RBP
+				   : (UNWIND_REGISTER + number) & 31;
+	return number < 16 && ra->kind == AT_CFA && ra->offset == -8 && fill_rbp(&row, rbp) ? row
+											    : none;
 }
 
 /* ld's expression for a PLT. */
@@ -163,7 +180,7 @@ static struct unwind_row expression(const Dwarf_Op *ops, size_t n, const struct 
 static struct unwind_row row_of(Dwarf_Frame *frame)
 {
 	struct place rbp = place_of(frame, RBP), ra = place_of(frame, RIP);
-	struct unwind_row none = { .rule = UNWIND_UNSUPPORTED };
+	struct unwind_row none = { .rule = UNWIND_UNSUPPORTED }, row;
 	Dwarf_Op *ops;
 	uint64_t number;
 	int64_t offset;
@@ -174,8 +191,13 @@ static struct unwind_row row_of(Dwarf_Frame *frame)
 	if (dwarf_frame_cfa(frame, &ops, &n) || !n)
 		return none;
 	if (n == 1 && based(&ops[0], &number, &offset))
-		return simple(number, offset, &rbp, &ra);
-	return expression(ops, n, &rbp, &ra);
+		row = simple(number, offset, &rbp, &ra);
+	else
+		row = expression(ops, n, &rbp, &ra);
+	if (row.rule == UNWIND_RSP || row.rule == UNWIND_RBP || row.rule == UNWIND_DEREF ||
+	    row.rule == UNWIND_RSP_DEREF || row.rule >= UNWIND_REGISTER)
+		row.rbx = rbx_of(frame) & UNWIND_RBX_ELSEWHERE;
+	return row;
 }
 
 struct unwind_row eh_truth_row(const struct eh_truth *truth, uint64_t address)

@@ -152,6 +152,12 @@ static bool cfa_of(const struct eh_process *p, const struct unwind_row *row,
 	case UNWIND_PLT:
 		*cfa = r->sp + 8 + ((pc & 15) >= (uint64_t)row->cfa ? 8 : 0);
 		return true;
+	case UNWIND_RSP_FAR:
+		*cfa = r->sp + 8 * ((uint16_t)row->cfa | (uint64_t)row->rbx << 16);
+		return true;
+	case UNWIND_REGISTER + 3:
+		*cfa = r->bx + (uint64_t)offset;
+		return true;
 	case UNWIND_DEREF:
 		return read_memory(p, r->bp + (uint64_t)offset, cfa, sizeof(*cfa));
 	case UNWIND_RSP_DEREF:
@@ -172,6 +178,7 @@ static bool of_signal(const struct eh_process *p, struct eh_registers *r)
 	if (!read_memory(p, r->sp + 112, saved, sizeof(saved)))
 		return false;
 	r->bp = saved[1];
+	r->bx = saved[2];
 	r->sp = saved[6];
 	r->pc = saved[7];
 	return true;
@@ -195,6 +202,9 @@ static bool step(const struct eh_process *p, const struct unwind_row *row, uint6
 	at = row->rule == UNWIND_DEREF ? r->bp : cfa;
 	if ((row->rbp || row->rule == UNWIND_DEREF) &&
 	    !read_memory(p, at + (uint64_t)(row->rbp * 8LL), &bp, sizeof(bp)))
+		return false;
+	if (row->rule != UNWIND_RSP_FAR && row->rbx && row->rbx != UNWIND_RBX_ELSEWHERE &&
+	    !read_memory(p, cfa - 8 * (row->rbx + 1ULL), &r->bx, sizeof(r->bx)))
 		return false;
 	r->sp = cfa;
 	r->bp = bp;

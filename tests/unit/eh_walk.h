@@ -16,7 +16,7 @@
 #define EH_WALK_FRAMES 1200
 
 struct eh_registers {
-	uint64_t pc, sp, bp, di;
+	uint64_t pc, sp, bp, di, bx;
 };
 
 struct eh_walk_frame {

@@ -49,7 +49,8 @@ NOINLINE static void look(void)
 		&(struct eh_registers){ .pc = (uint64_t)c.uc_mcontext.gregs[REG_RIP],
 					.sp = (uint64_t)c.uc_mcontext.gregs[REG_RSP],
 					.bp = (uint64_t)c.uc_mcontext.gregs[REG_RBP],
-					.di = (uint64_t)c.uc_mcontext.gregs[REG_RDI] },
+					.di = (uint64_t)c.uc_mcontext.gregs[REG_RDI],
+					.bx = (uint64_t)c.uc_mcontext.gregs[REG_RBX] },
 		&walk);
 	while (extra < 2 && walk.n > 1 &&
 	       walk.frames[1].pc != (uint64_t)(uintptr_t)truth[extra + 1])

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "names_help.h"
@@ -62,6 +63,11 @@ static void finish(struct process *p)
 {
 	close(p->in);
 	assert_int_equal(waitpid(p->pid, NULL, 0), p->pid);
+}
+
+static int look(struct names *n, const struct process *p)
+{
+	return names_process(n, &(struct jit_owner){ .proc_id = PROC_ID, .pid = p->pid });
 }
 
 static void append(const char *path, const void *bytes, size_t size)
@@ -113,7 +119,7 @@ static void a_map_names_its_regions(void **state)
 				  "7f0000001040 10 py::main:/app/x.py\n"
 				  "nonsense\n\n7f0000001080\n7f0000001090 zz name\n"
 				  "0x7f0000002000 0x20 with_prefix\n");
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x7f0000001000, "LazyCompile:*fib /app/a b.js:12");
 	assert_at(n, 0x7f000000103f, "LazyCompile:*fib /app/a b.js:12");
 	assert_at(n, 0x7f0000001040, "py::main:/app/x.py");
@@ -139,7 +145,7 @@ static void the_last_writer_counts(void **state)
 
 	start(&p, NULL, NULL, 0);
 	append_text(map_path(&p), "1000 100 old\n2000 100 other\n1100 10 incomp");
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x1020, "old");
 	assert_at(n, 0x3000, "[anonymous]+0x3000");
 	append_text(map_path(&p), "lete\n1010 20 new\n3000 8 late\n");
@@ -165,14 +171,66 @@ static void another_file_takes_its_place(void **state)
 
 	start(&p, NULL, NULL, 0);
 	append_text(map_path(&p), "1000 100 first\n2000 100 stays\n");
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x1000, "first");
 	unlink(map_path(&p));
 	append_text(map_path(&p), "1000 80 second\n");
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x1000, "second");
 	assert_at(n, 0x1080, "first");
 	assert_at(n, 0x2000, "stays");
+	unlink(map_path(&p));
+	finish(&p);
+	names_close(n);
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void a_map_that_is_made_at_the_end(void **state)
+{
+	struct names *n = names_open(false);
+	struct process p;
+	struct jit_owner who = { .proc_id = PROC_ID, .start_ns = now() };
+
+	start(&p, NULL, NULL, 0);
+	who.pid = p.pid;
+	assert_int_equal(names_process(n, &who), 0);
+	assert_at(n, 0x1000, "[anonymous]+0x1000");
+	append_text(map_path(&p), "1000 100 written_at_the_end\n");
+	finish(&p);
+	who.ended = true;
+	assert_int_equal(names_process(n, &who), 0);
+	assert_at(n, 0x1000, "written_at_the_end");
+	names_close(n);
+	n = names_open(false); /* and if it was never seen alive */
+	assert_int_equal(names_process(n, &who), 0);
+	assert_at(n, 0x1000, "written_at_the_end");
+	unlink(map_path(&p));
+	names_close(n);
+}
+
+static void a_map_of_an_earlier_process_is_not_read(void **state)
+{
+	struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	struct names *n = names_open(false);
+	struct process p;
+	struct jit_owner who = { .proc_id = PROC_ID, .start_ns = now() };
+
+	start(&p, NULL, NULL, 0);
+	who.pid = p.pid;
+	append_text(map_path(&p), "1000 100 of_another\n");
+	assert_int_equal(utimensat(AT_FDCWD, map_path(&p), old, 0), 0);
+	assert_int_equal(names_process(n, &who), 0);
+	assert_at(n, 0x1000, "[anonymous]+0x1000");
+	append_text(map_path(&p), "1000 100 its_own\n");
+	assert_int_equal(names_process(n, &who), 0);
+	assert_at(n, 0x1000, "its_own");
 	unlink(map_path(&p));
 	finish(&p);
 	names_close(n);
@@ -200,9 +258,13 @@ static void map_of_a_container(void **state)
 	assert_int_equal(p.inside, 1);
 	snprintf(path, sizeof(path), "%s/tmp/perf-1.map", root);
 	append_text(path, "1000 100 contained\n");
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x1000, "contained");
+	unlink(path);
 	finish(&p);
+	append_text(path, "2000 100 made_anew\n"); /* after its end, seen by its own root and PID */
+	assert_int_equal(names_process(n, &(struct jit_owner){ PROC_ID, p.pid, 0, true }), 0);
+	assert_at(n, 0x2000, "made_anew");
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/tmp", root);
 	rmdir(path);
@@ -217,17 +279,17 @@ static void pipes_and_other_users_files_are_left_alone(void **state)
 
 	start(&p, NULL, NULL, 0);
 	assert_int_equal(mkfifo(map_path(&p), 0600), 0);
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0); /* and comes back */
+	assert_int_equal(look(n, &p), 0); /* and comes back */
 	unlink(map_path(&p));
 	if (!geteuid()) {
 		append_text(map_path(&p), "1000 100 planted\n");
 		assert_int_equal(chown(map_path(&p), 4711, 4711), 0);
-		assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+		assert_int_equal(look(n, &p), 0);
 		assert_at(n, 0x1000, "[anonymous]+0x1000");
 		unlink(map_path(&p));
 	}
 	finish(&p);
-	assert_true(names_process(n, PROC_ID, p.pid) < 0);
+	assert_true(look(n, &p) < 0);
 	names_close(n);
 }
 
@@ -321,7 +383,7 @@ static void a_dump_names_its_regions(void **state)
 	append(path, lines, sizeof(lines)); /* JIT_CODE_DEBUG_INFO, of no entries */
 	dump_load(path, 0x6000, 32, "_ZN9wikipedia7article8print_toERSo");
 	start(&p, map_it, path, 0);
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x5000, "compiled");
 	assert_at(n, 0x503f, "compiled");
 	assert_at(n, 0x5040, "[anonymous]+0x5040");
@@ -329,7 +391,7 @@ static void a_dump_names_its_regions(void **state)
 	dump_move(path, 0x5000, 0x7000, 64);
 	dump_load(path, 0x5000, 16, "again");
 	append(path, lines, 20); /* a record that is being written */
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x7001, "compiled");
 	assert_at(n, 0x5001, "again");
 	finish(&p);
@@ -352,7 +414,7 @@ static void damaged_dumps_are_left(void **state)
 	append(path, endless, sizeof(endless)); /* a record of no bytes */
 	dump_load(path, 0x6000, 64, "never");
 	start(&p, map_it, path, 0);
-	assert_int_equal(names_process(n, PROC_ID, p.pid), 0);
+	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x5000, "compiled");
 	assert_at(n, 0x6000, "[anonymous]+0x6000");
 	finish(&p);
@@ -417,6 +479,8 @@ int main(void)
 		cmocka_unit_test(a_map_names_its_regions),
 		cmocka_unit_test(the_last_writer_counts),
 		cmocka_unit_test(another_file_takes_its_place),
+		cmocka_unit_test(a_map_that_is_made_at_the_end),
+		cmocka_unit_test(a_map_of_an_earlier_process_is_not_read),
 		cmocka_unit_test(map_of_a_container),
 		cmocka_unit_test(pipes_and_other_users_files_are_left_alone),
 		cmocka_unit_test(a_dump_names_its_regions),

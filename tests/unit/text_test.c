@@ -14,20 +14,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "code_paths.h"
 #include "format.h"
 #include "text.h"
 #include "text_reports.h"
 
 static char *render(const struct text_case *c, struct text_style style)
 {
-	struct report r = {};
+	struct report *r = report_new();
 	char *text = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
 
-	c->fill(&r);
-	text_report(f, &r, &style);
+	c->fill(r);
+	code_paths_make(r);
+	text_report(f, r, &style);
 	fclose(f);
+	report_free(r);
 	return text;
 }
 

@@ -53,6 +53,41 @@ static void nothing_measured(void **state)
 	says(r, NULL);
 }
 
+static void code(void **state)
+{
+	static const char *const words[] = { "main", "serve", "parse", "hash", "[libz.so]" };
+	struct report *r = start(10 * S, 10 * S, 1);
+
+	wait(r, STATE_ON_CPU, 8 * S, 100);
+	wait(r, STATE_SLEEP, S, 1);
+	r->stacks.hot[STATE_ON_CPU] = (struct code_path){ .comm = "server",
+							  .state = STATE_ON_CPU,
+							  .ns = 6 * S,
+							  .count = 5,
+							  .words = words,
+							  .n = 5 };
+	says(r, "CPU-bound: 100 % of 8.00 s of busy time was on a CPU; 75.0 % of it in "
+		"serve > parse > hash.");
+	r = start(10 * S, 10 * S, 1);
+	wait(r, STATE_ON_CPU, 8 * S, 100);
+	r->stacks.hot[STATE_ON_CPU] =
+		(struct code_path){ .ns = 6 * S, .count = 4, .words = words, .n = 4 };
+	says(r, "CPU-bound: 100 % of 8.00 s of busy time was on a CPU."); /* too few samples */
+	r = start(10 * S, 20 * S, 2);
+	r->processes_born = 2;
+	wait(r, STATE_SLEEP, 19 * S, 1);
+	wait(r, STATE_DISK, S, 3);
+	r->stacks.hot[STATE_SLEEP] = (struct code_path){
+		.comm = "server", .ns = 19 * S, .count = 1, .words = words, .n = 2
+	};
+	r->stacks.hot[STATE_DISK] =
+		(struct code_path){ .comm = "x", .ns = S, .words = words, .n = 1 };
+	says(r,
+	     "Mostly idle: busy for at most 10.0 % of 10.0 s; most of all it was sleeping (19.0 s of "
+	     "thread time); 100 % of it in main > serve (server). Waiting for the disk: 100 % of 1.00 s "
+	     "of busy thread time, 3 waits of 333 ms on average.");
+}
+
 static void cpu(void **state)
 {
 	struct report *r = start(10 * S, 10 * S, 1);
@@ -111,25 +146,28 @@ static void disk_with_its_file(void **state)
 /* The syncs say more than the file: how many, and how long each. */
 static void disk_with_its_syncs(void **state)
 {
-	/* clang-format off */
-	static struct io_file_row files[] = {
-		{ .name = "/var/lib/x/log", .syncs = 2 },
-		{ .name = "/var/lib/x/wal", .syncs = 700 },
-	};
-	/* clang-format on */
 	struct report *r = start(10 * S, 10 * S, 1);
 	struct io_call_row *fsyncs = &r->io.tree.calls[IO_FSYNC];
 
 	wait(r, STATE_DISK, 6200 * MS, 1530);
 	wait(r, STATE_ON_CPU, 3800 * MS, 1600);
 	r->io.present = true;
-	r->io.files = files;
-	r->io.nfiles = 2;
+	r->io.synced = (struct io_file_row){ .name = "/var/lib/x/wal", .sync_ns = 4 * S };
 	fsyncs->time.stat.count = 702;
 	fsyncs->time.stat.ns = 702 * 8 * MS;
 	says(r, "Waiting for the disk: 62.0 % of 10.0 s of busy time, 1,530 waits of 4.05 ms on "
 		"average; most of it in 702 fsyncs of 8.00 ms each, on /var/lib/x/wal. "
 		"On a CPU: 38.0 %.");
+	/* one file of several: its share */
+	r = start(10 * S, 10 * S, 1);
+	wait(r, STATE_DISK, 10 * S, 10);
+	r->io.present = true;
+	r->io.tree.calls[IO_FSYNC].time.stat = (struct wait_stat){ .count = 3, .ns = S };
+	r->io.tree.calls[IO_FDATASYNC].time.stat = (struct wait_stat){ .count = 7, .ns = 9 * S };
+	r->io.synced = (struct io_file_row){ .name = "/var/lib/x/journal", .sync_ns = 4 * S };
+	says(r, "Waiting for the disk: 100 % of 10.0 s of busy time, 10 waits of 1.00 s on "
+		"average; most of it in 10 fdatasyncs of 1.00 s each, 40.0 % of that on "
+		"/var/lib/x/journal.");
 	/* syncs that took less than half of it do not explain it */
 	r = start(10 * S, 10 * S, 1);
 	wait(r, STATE_DISK, 10 * S, 10);
@@ -150,6 +188,50 @@ static void sockets_with_their_losses(void **state)
 	r->network.tree.counts.retransmits = 31;
 	says(r, "Waiting for sockets: 100 % of 10.0 s of busy time, 10 waits of 1.00 s on average; "
 		"TCP sent 31 of its segments again (3.1 %).");
+}
+
+static void locks_of_the_kernel_and_who_takes_them(void **state)
+{
+	static struct locks_site_row sites[] = {
+		{ .kind = "rwsem_write", .function = "ext4_write", .ns = 8 * S, .samples = 9 },
+		{ .kind = "other", .function = "other", .ns = 2 * S },
+	};
+	struct report *r = start(10 * S, 10 * S, 1);
+
+	wait(r, STATE_KERNEL_LOCK, 10 * S, 10);
+	r->locks.present = true;
+	r->locks.tree.counted.kernel[KERNEL_RWSEM_WRITE].ns = 10 * S;
+	r->locks.sites = sites;
+	r->locks.nsites = 2;
+	says(r, "Waiting for locks inside the kernel: 100 % of 10.0 s of busy time, 10 waits of "
+		"1.00 s on average; 80.0 % of it for rwsem_write in ext4_write().");
+}
+
+static void memory_that_was_wanting(void **state)
+{
+	static struct memory_oom_row oom = { .pid = 7, .comm = "hog", .rss_bytes = 8 << 20 };
+	struct report *r = start(10 * S, 10 * S, 1);
+
+	wait(r, STATE_PAGE_FAULT, 10 * S, 10);
+	r->memory.present = true;
+	r->memory.tree.swap_in_bytes = 3 << 20;
+	r->memory.tree.stalls[STALL_DIRECT] = (struct memory_wait){ .count = 1, .ns = S / 10 };
+	r->memory.tree.stalls[STALL_CGROUP] = (struct memory_wait){ .count = 59, .ns = S };
+	r->memory.tree.oom_kills = 3;
+	r->memory.ooms = &oom;
+	r->memory.nooms = 1;
+	says(r,
+	     "Out of memory: the kernel killed hog (7), which had 8.00 MiB resident, and 2 more. "
+	     "Waiting for page faults: 100 % of 10.0 s of busy time, 10 waits of 1.00 s on "
+	     "average; 3.00 MiB were read back from swap. Short of memory: it had to free some "
+	     "itself 60 times, for 11.0 % of all thread time; its control group was at its "
+	     "limit.");
+	/* a stall of a moment is nothing to tell */
+	r = start(10 * S, 10 * S, 1);
+	wait(r, STATE_ON_CPU, 10 * S, 10);
+	r->memory.present = true;
+	r->memory.tree.stalls[STALL_CGROUP] = (struct memory_wait){ .count = 9, .ns = S / 10 };
+	says(r, "CPU-bound: 100 % of 10.0 s of busy time was on a CPU.");
 }
 
 static void a_quota_that_held_it_back(void **state)
@@ -337,11 +419,14 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_measured),
 		cmocka_unit_test(cpu),
+		cmocka_unit_test(code),
 		cmocka_unit_test(queue),
 		cmocka_unit_test(queue_behind_others),
 		cmocka_unit_test(disk_with_its_file),
 		cmocka_unit_test(disk_with_its_syncs),
 		cmocka_unit_test(sockets_with_their_losses),
+		cmocka_unit_test(locks_of_the_kernel_and_who_takes_them),
+		cmocka_unit_test(memory_that_was_wanting),
 		cmocka_unit_test(a_quota_that_held_it_back),
 		cmocka_unit_test(no_object_stands_out),
 		cmocka_unit_test(lock_with_its_waker),

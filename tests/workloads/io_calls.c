@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * io_calls none|calls|uring DIR: I/O system calls of every kind on every kind of file, in
+ * io_calls none|calls|uring|aio DIR: I/O system calls of every kind on every kind of file, in
  * exactly known numbers, with errors. `none` does the rest of the program only: what that
  * needs by itself (the loader, the output) is the difference between dwell's two reports.
  *
  * Prints read.KIND=calls, read_bytes.KIND=, write.KIND=, write_bytes.KIND=, open.KIND=,
- * call.OP= and error.OP=, in one write of OUTPUT bytes to whatever stdout is.
+ * seek.KIND=, sync.KIND=, errors.KIND=, call.OP= and error.OP=, in one write of OUTPUT bytes to whatever stdout is.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,13 +38,14 @@ static const char *const ops[] = { "read", "write", "open",      "close",
 static struct {
 	long calls, bytes;
 } moved[2][KINDS];
-static long opens[KINDS], calls[OPS], errors[OPS];
+static long opens[KINDS], seeks[KINDS], synced[KINDS], failed[KINDS], calls[OPS], errors[OPS];
 static char data[65536];
 
 /* A call that moved `ret` bytes. */
 static long move(enum op dir, enum kind kind, long ret)
 {
 	moved[dir][kind].calls++;
+	failed[kind] += ret < 0;
 	if (ret < 0)
 		errors[dir]++;
 	else
@@ -59,6 +61,17 @@ static long done(enum op op, long ret)
 	return ret;
 }
 
+/* A seek or a sync of a descriptor. */
+static long on(enum op op, enum kind kind, long ret)
+{
+	failed[kind] += ret < 0;
+	if (op == SEEK)
+		seeks[kind]++;
+	else
+		synced[kind]++;
+	return done(op, ret);
+}
+
 static int opened(enum kind kind, int fd)
 {
 	if (done(OPEN, fd) < 0)
@@ -71,7 +84,7 @@ static void reads(int fd)
 {
 	struct iovec iov[2] = { { data, 100 }, { data + 100, 200 } };
 
-	done(SEEK, lseek(fd, 0, SEEK_SET));
+	on(SEEK, REGULAR, lseek(fd, 0, SEEK_SET));
 	for (int i = 0; i < 10; i++)
 		move(READ, REGULAR, read(fd, data, 1000));
 	for (int i = 0; i < 5; i++)
@@ -79,7 +92,7 @@ static void reads(int fd)
 	move(READ, REGULAR, readv(fd, iov, 2));
 	move(READ, REGULAR, preadv(fd, iov, 2, 64));
 	move(READ, REGULAR, preadv2(fd, iov, 2, 64, 0));
-	done(SEEK, lseek(fd, 0, SEEK_SET));
+	on(SEEK, REGULAR, lseek(fd, 0, SEEK_SET));
 	move(READ, REGULAR, preadv2(fd, iov, 2, -1, 0));
 	move(READ, REGULAR, pread(fd, data, 512, 1 << 20));    /* beyond the end */
 	move(READ, REGULAR, syscall(SYS_read, fd, 1L, 512L));  /* EFAULT */
@@ -105,13 +118,13 @@ static void syncs(int fd, int dir)
 	char *map;
 
 	for (int i = 0; i < 2; i++)
-		done(FSYNC, fsync(fd));
-	done(FSYNC, fsync(dir));
-	done(FSYNC, fsync(-1));
+		on(FSYNC, REGULAR, fsync(fd));
+	on(FSYNC, DIRECTORY, fsync(dir));
+	on(FSYNC, OTHER, fsync(-1));
 	for (int i = 0; i < 3; i++)
-		done(FDATASYNC, fdatasync(fd));
-	done(SYNC, sync_file_range(fd, 0, 4096, SYNC_FILE_RANGE_WRITE));
-	done(SYNC, syncfs(fd));
+		on(FDATASYNC, REGULAR, fdatasync(fd));
+	on(SYNC, REGULAR, sync_file_range(fd, 0, 4096, SYNC_FILE_RANGE_WRITE));
+	on(SYNC, REGULAR, syncfs(fd));
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		die("mmap");
@@ -138,7 +151,7 @@ static void files(const char *dir)
 		done(OPEN, open("/nonexistent/file", O_RDONLY));
 	done(CLOSE, close(at));
 	done(CLOSE, close(-1));
-	done(SEEK, lseek(-1, 0, SEEK_SET));
+	on(SEEK, OTHER, lseek(-1, 0, SEEK_SET));
 }
 
 static void streams(void)
@@ -282,10 +295,62 @@ static void uring(const char *dir)
 		move(WRITE, REGULAR, ring_do(&r, IORING_OP_WRITE, fd, 4000));
 	for (int i = 0; i < 2; i++)
 		move(READ, REGULAR, ring_do(&r, IORING_OP_READ, fd, 1000));
-	done(FSYNC, ring_do(&r, IORING_OP_FSYNC, fd, 0));
+	on(FSYNC, REGULAR, ring_do(&r, IORING_OP_FSYNC, fd, 0));
 	move(READ, OTHER, ring_do(&r, IORING_OP_READ, -1, 1000));
 	done(CLOSE, close(fd));
 	done(CLOSE, close(r.fd));
+}
+
+/* ---- Linux AIO ---- */
+
+static struct iocb control(int fd, int opcode, long bytes, long at)
+{
+	return (struct iocb){
+		.aio_fildes = (__u32)fd,
+		.aio_lio_opcode = (__u16)opcode,
+		.aio_buf = bytes ? (__u64)(uintptr_t)data : 0, /* a sync takes none */
+		.aio_nbytes = (__u64)bytes,
+		.aio_offset = at,
+	};
+}
+
+/* All at once, and taken by two calls; a read beyond the end moves nothing. */
+static void aio(const char *dir)
+{
+	struct iocb what[6], *all[6];
+	struct io_event events[6];
+	aio_context_t context = 0;
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/aio", dir);
+	fd = opened(REGULAR, open(path, O_RDWR | O_CREAT | O_TRUNC, 0600));
+	move(WRITE, REGULAR, write(fd, data, 8192));
+	if (syscall(SYS_io_setup, 8, &context))
+		skip("io_setup");
+	what[0] = control(fd, IOCB_CMD_PWRITE, 4096, 8192);
+	what[1] = control(fd, IOCB_CMD_PREAD, 1000, 0);
+	what[2] = control(fd, IOCB_CMD_PREAD, 3000, 4096);
+	what[3] = control(fd, IOCB_CMD_PREAD, 4096, 1 << 20);
+	what[4] = control(fd, IOCB_CMD_FSYNC, 0, 0);
+	what[5] = control(fd, IOCB_CMD_FDSYNC, 0, 0);
+	for (int i = 0; i < 6; i++)
+		all[i] = &what[i];
+	if (syscall(SYS_io_submit, context, 6L, all) != 6 ||
+	    syscall(SYS_io_getevents, context, 2L, 2L, events, NULL) != 2 ||
+	    syscall(SYS_io_pgetevents, context, 4L, 4L, events + 2, NULL, NULL) != 4)
+		die("io_submit or io_getevents");
+	for (int i = 0; i < 6; i++) {
+		const struct iocb *of = (void *)(uintptr_t)events[i].obj;
+
+		if (of->aio_lio_opcode == IOCB_CMD_FSYNC)
+			on(FSYNC, REGULAR, (long)events[i].res);
+		else if (of->aio_lio_opcode == IOCB_CMD_FDSYNC)
+			on(FDATASYNC, REGULAR, (long)events[i].res);
+		else
+			move(of->aio_lio_opcode == IOCB_CMD_PWRITE, REGULAR, (long)events[i].res);
+	}
+	done(CLOSE, close(fd));
 }
 
 /* ---- output ---- */
@@ -312,7 +377,8 @@ static void tell(void)
 		for (int d = READ; d <= WRITE; d++)
 			put("%s.%s=%ld\n%s_bytes.%s=%ld\n", ops[d], kinds[k], moved[d][k].calls,
 			    ops[d], kinds[k], moved[d][k].bytes);
-		put("open.%s=%ld\n", kinds[k], opens[k]);
+		put("open.%s=%ld\nseek.%s=%ld\n", kinds[k], opens[k], kinds[k], seeks[k]);
+		put("sync.%s=%ld\nerrors.%s=%ld\n", kinds[k], synced[k], kinds[k], failed[k]);
 	}
 	for (int op = OPEN; op < OPS; op++)
 		put("call.%s=%ld\n", ops[op], calls[op]);
@@ -325,7 +391,7 @@ static void tell(void)
 int main(int argc, char **argv)
 {
 	if (argc != 3) {
-		fprintf(stderr, "usage: io_calls none|calls|uring DIR\n");
+		fprintf(stderr, "usage: io_calls none|calls|uring|aio DIR\n");
 		return 2;
 	}
 	if (!strcmp(argv[1], "calls")) {
@@ -335,6 +401,8 @@ int main(int argc, char **argv)
 		copies(argv[2]);
 	} else if (!strcmp(argv[1], "uring")) {
 		uring(argv[2]);
+	} else if (!strcmp(argv[1], "aio")) {
+		aio(argv[2]);
 	}
 	tell();
 	return 0;

@@ -81,6 +81,53 @@ NOINLINE static void big_a(void)
 	stacks_sink++;
 }
 
+/* More than 16 bits of 8 bytes. */
+NOINLINE static void huge_b(void)
+{
+	volatile char room[1500000];
+
+	room[100] = 1;
+	stay("huge_b huge_a main");
+	stacks_sink += room[100];
+}
+
+NOINLINE static void huge_a(void)
+{
+	huge_b();
+	stacks_sink++;
+}
+
+/*
+ * As libcrypto's loops do it: while they run the frame is found by r11, and rsp is no help. A
+ * round of the loop takes a cycle or two.
+ */
+void register_b(unsigned long rounds);
+__asm__(".pushsection .text\n"
+	".type register_b, @function\n"
+	"register_b:\n"
+	"	.cfi_startproc\n"
+	"	lea 8(%rsp), %r11\n"
+	"	.cfi_def_cfa 11, 0\n"
+	"	sub $1000, %rsp\n"
+	"	and $-64, %rsp\n"
+	"1:	dec %rdi\n"
+	"	jnz 1b\n"
+	"	lea -8(%r11), %rsp\n"
+	"	.cfi_def_cfa 7, 8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size register_b, . - register_b\n"
+	".popsection\n");
+
+NOINLINE static void register_a(void)
+{
+	printf("{\"chain\":[\"register_b\",\"register_a\",\"main\"],\"pid\":%d,\"tid\":%d}\n",
+	       getpid(), getpid());
+	fflush(stdout);
+	register_b(100000000);
+	stacks_sink++;
+}
+
 /* --- calls that are unlike others --- */
 
 static int sorted;
@@ -270,6 +317,7 @@ static const struct {
 } cases[] = {
 	{ "alloca", alloca_a },   { "vla", vla_a },
 	{ "realign", realign_a }, { "big", big_a },
+	{ "huge", huge_a },       { "register", register_a },
 	{ "sort", sort_a },       { "tail", tail_a },
 	{ "depth-60", depth_60 }, { "depth-1000", depth_1000 },
 	{ "vfork", vfork_a },     { "signal", signal_a },
@@ -286,5 +334,5 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	stay_usage(
-		" alloca|vla|realign|big|sort|tail|depth-60|depth-1000|vfork|signal|fault|context");
+		" alloca|vla|realign|big|huge|register|sort|tail|depth-60|depth-1000|vfork|signal|fault|context");
 }

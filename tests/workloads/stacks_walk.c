@@ -29,7 +29,7 @@ static struct eh_registers stop(pid_t tid)
 	must(waitpid(tid, &status, __WALL), "waitpid");
 	must(ptrace(PTRACE_GETREGS, tid, NULL, &regs), "PTRACE_GETREGS");
 	return (struct eh_registers){
-		.pc = regs.rip, .sp = regs.rsp, .bp = regs.rbp, .di = regs.rdi
+		.pc = regs.rip, .sp = regs.rsp, .bp = regs.rbp, .di = regs.rdi, .bx = regs.rbx
 	};
 }
 
