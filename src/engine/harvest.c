@@ -77,6 +77,7 @@ static void fold(struct harvest *h, struct probe *p, struct harvested *row)
 	bool stays;
 
 	memcpy(from, row->key, c->key_size);
+	/* a row of the table: NOLINTNEXTLINE(clang-analyzer-*) */
 	HASH_DEL(h->rows, row);
 	if (proc_of(c, row->key))
 		p->session->counters[COUNTER_FOLDED_ROW]++;
