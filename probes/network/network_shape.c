@@ -22,7 +22,8 @@ static const struct shape flow_shape[] = {
 	SHAPE_IS(U64, network_flow, received_calls, UNIT_COUNT, COUNTER,
 		 "calls and io_uring operations that received, the end of a stream included"),
 	SHAPE_IS(U64, network_flow, sent_messages, UNIT_COUNT, COUNTER,
-		 "messages sent, for UDP datagrams: a sendmmsg sends several"),
+		 "messages sent, for UDP datagrams: a sendmmsg sends several. One that the "
+		 "kernel cuts (UDP_SEGMENT) is one, as in /proc/net/snmp"),
 	SHAPE_IS(U64, network_flow, received_messages, UNIT_COUNT, COUNTER,
 		 "messages received, for UDP datagrams: a recvmmsg receives several"),
 	SHAPE_IS(U64, network_flow, would_block, UNIT_COUNT, COUNTER,

@@ -66,7 +66,7 @@ int BPF_PROG(stacks_exec)
 
 	if (!maps)
 		return 0;
-	maps->lock = 0; /* nobody else is left */
+	maps->lock = 0;           /* nobody else is left */
 	maps->mm = STACKS_MM_OLD; /* no stack is walked meanwhile */
 	stacks_edit(maps, &all, 0, 0);
 	maps->asked = 0;

@@ -8,6 +8,7 @@
 #include "python.h"
 #include "stacks_user.h"
 
+#define JIT_PLACES 8  /* without a name: from so many on that is said */
 #define OWN_FRAMES 16 /* at most, on a kernel stack of a wait */
 
 /* A stack with its names, while a report is made. */
@@ -27,19 +28,6 @@ struct fill {
 	struct named *stacks;
 	size_t room;
 	uint64_t unknown; /* samples of which a stack was never told */
-};
-
-static const char *const end_marks[STACK_ENDS] = {
-	[STACK_DEEP] = "[truncated: deeper than 127 frames]",
-	[STACK_NO_MAPPING] = "[truncated: address in no known mapping]",
-	[STACK_NO_TABLE] = "[truncated: unwind table not ready]",
-	[STACK_NO_ROW] = "[truncated: no unwind information]",
-	[STACK_NO_RULE] = "[truncated: unwind rule not supported]",
-	[STACK_UNREAD] = "[truncated: stack memory not readable]",
-	[STACK_NO_PROGRESS] = "[truncated: caller not found]",
-	[STACK_NO_PROCESS] = "[truncated: mappings of the process not known]",
-	[STACK_NOT_TAKEN] = "[truncated: user's stack not taken]",
-	[STACK_NO_USER] = "[truncated: between two programs, or ending]",
 };
 
 /* ---- frames ---- */
@@ -75,7 +63,7 @@ static void push_body(struct fill *fill, struct frames *f, const struct stack_bo
 			push(f, frames[k]);
 	}
 	if (body->end != STACK_WHOLE)
-		push_mark(fill, f, end_marks[body->end]);
+		push_mark(fill, f, stacks_end_marks[body->end]);
 }
 
 static const struct named *name_stack(struct fill *fill, const struct stack_body *body)
@@ -168,9 +156,9 @@ static bool push_python(struct fill *fill, struct frames *f, const struct stacks
 		push(f, merged[i]);
 	free(merged);
 	if (!s.whole)
-		push_mark(fill, f, end_marks[python->end]);
+		push_mark(fill, f, stacks_end_marks[python->end]);
 	else if (!s.native_whole)
-		push_mark(fill, f, user ? end_marks[user->end] : "[truncated: lost]");
+		push_mark(fill, f, user ? stacks_end_marks[user->end] : "[truncated: lost]");
 	return user;
 }
 
@@ -349,6 +337,10 @@ static void count_names(struct probe *p, const struct names *names)
 	p->session->counters[COUNTER_LOST_PLACE] = counts.lost;
 	p->session->counters[COUNTER_LOST_JIT] = counts.jit_lost;
 	p->session->counters[COUNTER_LOST_CODE_FILE] = counts.files_lost + counts.untold;
+	if (counts.jit_unnamed >= JIT_PLACES)
+		session_note(p->session,
+			     "code made at run time has no names: try node --perf-basic-prof, java "
+			     "-XX:+DumpPerfMapAtExit -XX:+PreserveFramePointer");
 }
 
 void stacks_fill(struct probe *p, struct report *r)

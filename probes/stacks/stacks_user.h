@@ -48,6 +48,8 @@ int stacks_drain(struct probe *p, bool all);
 int stacks_waiting(struct probe *p);
 /* stacks_fill.c */
 void stacks_fill(struct probe *p, struct report *r);
+/* "[truncated: why]", by enum stack_end; NULL of a whole one */
+extern const char *const stacks_end_marks[STACK_ENDS];
 void stacks_text(const struct report *r, struct text_lines *t);
 
 #endif

@@ -192,7 +192,7 @@ static struct code_path keep(struct report *r, const struct maker *m, const stru
 	};
 	const char **words = report_alloc(r, (p->n + 1) * sizeof(*words));
 
-	for (size_t i = 0; i < p->n; i++) {
+	for (size_t i = 0; m->numbered && i < p->n; i++) {
 		const struct code_word *w = &m->numbered[p->words[i]]->word;
 
 		words[i] = report_printf(r, w->file ? "[%.*s]" : "%.*s", (int)w->len, w->text);

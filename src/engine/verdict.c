@@ -314,10 +314,8 @@ static void tell_object(struct judge *j, const struct group *g)
 	}
 }
 
-static void tell_cause(struct judge *j, const struct group *g)
+static void tell_waits(struct judge *j, const struct group *g)
 {
-	fprintf(j->out, "Waiting for %s: ", waiting_for[g->state]);
-	put_of_busy(j, g->ns);
 	if (g->count) {
 		fputs(", ", j->out);
 		put_count(j->out, g->count);
@@ -325,8 +323,15 @@ static void tell_cause(struct judge *j, const struct group *g)
 		put_duration(j->out, g->ns / g->count);
 		fputs(g->count == 1 ? "" : " on average", j->out);
 	}
+	tell_object(j, g);
+}
+
+static void tell_cause(struct judge *j, const struct group *g)
+{
+	fprintf(j->out, "Waiting for %s: ", waiting_for[g->state]);
+	put_of_busy(j, g->ns);
 	if (g->state != STATE_DISK || !verdict_syncs(j->out, j->r, g->ns))
-		tell_object(j, g);
+		tell_waits(j, g);
 	/* the stacks do not tell parked threads and handoffs apart */
 	if (g->ns / 9 >= j->tree->states[g->state].ns / 10)
 		verdict_code(j->out, j->r, g->state);

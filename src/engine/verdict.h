@@ -26,9 +26,9 @@
  *   4. queue, if it has a tenth of B.
  * Before them, and beyond the three: a deadlock (probe locks), an OOM kill (probe memory). Behind
  * them: a CPU quota that held it back (probe cpu), stalls to free memory (probe memory). For disk
- * the syncs, for disk and page faults what came from swap, for socket the retransmissions, for
- * locks inside the kernel the function that takes them stand with the cause; with on_cpu, a cause
- * and idle the code where at least half of it was (probe stacks).
+ * the syncs stand in place of the waits where they are most of it, for disk and page faults what
+ * came from swap, for socket the retransmissions, for locks inside the kernel the function that
+ * takes them; with on_cpu, a cause and idle the code where at least half of it was (probe stacks).
  */
 #ifndef DWELL_VERDICT_H
 #define DWELL_VERDICT_H

@@ -57,7 +57,7 @@ bool verdict_syncs(FILE *out, const struct report *r, uint64_t disk_ns)
 
 	if (!r->io.present || !n || ns < disk_ns / 2)
 		return false;
-	fprintf(out, "; most of it in %s %s of %s each", format_count(text, n),
+	fprintf(out, ", most of it in %s %s of %s each", format_count(text, n),
 		full->count >= data->count ? "fsyncs" : "fdatasyncs",
 		format_duration(each, ns / n, false));
 	if (!file->name || file->sync_ns * 5 < ns)

@@ -14,7 +14,7 @@
  */
 void verdict_code(FILE *out, const struct report *r, enum ledger_state state);
 /*
- * "; most of it in 40 fsyncs of 8.1 ms each, on FILE", or with the file's share of their time
+ * ", most of it in 40 fsyncs of 8.1 ms each, on FILE", or with the file's share of their time
  * from a fifth on: returns whether it was said.
  */
 bool verdict_syncs(FILE *out, const struct report *r, uint64_t disk_ns);

@@ -363,6 +363,7 @@ static struct place *add_place(struct names *n, const struct place_key *key)
 	HASH_ADD(hh, n->places, key, sizeof(p->key), p);
 	n->counts.frames++;
 	n->counts.unnamed += !p->named;
+	n->counts.jit_unnamed += key->proc_id && !p->named;
 	return p;
 }
 
@@ -377,6 +378,7 @@ static void name_again(struct names *n, struct place *p)
 		return;
 	set_frames(n, p);
 	n->counts.unnamed += (uint64_t)named - (uint64_t)p->named;
+	n->counts.jit_unnamed += (uint64_t)named - (uint64_t)p->named;
 }
 
 size_t names_frames(struct names *n, uint64_t frame, uint32_t proc_id,

@@ -131,6 +131,7 @@ static void a_map_names_its_regions(void **state)
 	names_count(n, &counts);
 	assert_int_equal(counts.frames, 5);
 	assert_int_equal(counts.unnamed, 1);
+	assert_int_equal(counts.jit_unnamed, 1);
 	assert_int_equal(counts.jit_lost, 0);
 	unlink(map_path(&p));
 	finish(&p);

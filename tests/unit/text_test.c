@@ -16,6 +16,7 @@
 
 #include "code_paths.h"
 #include "format.h"
+#include "stacks.h"
 #include "text.h"
 #include "text_reports.h"
 
@@ -67,6 +68,15 @@ static void check_golden(const struct text_case *c, struct text_style style, con
 	}
 	fclose(f);
 	free(text);
+}
+
+static const struct text_case *text_case_named(const char *name)
+{
+	const struct text_case *c = text_cases;
+
+	while (strcmp(c->name, name) != 0)
+		c++;
+	return c;
 }
 
 static void golden_files(void **state)
@@ -139,6 +149,51 @@ static void color_adds_only_color(void **state)
 }
 
 /* Nothing known: one line of what ran, and no empty section. */
+static void why_stacks_are_cut(void **state)
+{
+	const struct text_style style = { 160, false, true };
+
+	for (uint64_t cut = 46; cut <= 47; cut++) { /* of 4695: one in a hundred */
+		struct report *r = report_new();
+		char *text = NULL;
+		size_t size = 0;
+		FILE *f = open_memstream(&text, &size);
+
+		text_case_named("stacks")->fill(r);
+		r->stacks.truncated = cut;
+		r->stacks.ends[STACK_DEEP] = 20;
+		r->stacks.ends[STACK_NO_ROW] = cut - 20;
+		text_report(f, r, &style);
+		fclose(f);
+		assert_int_equal(strstr(text, "whole, most others cut: no unwind information\n") !=
+					 NULL,
+				 cut == 47);
+		free(text);
+		report_free(r);
+	}
+}
+
+/* What was missed is worth a word when it is much. */
+static void much_without_a_sample(void **state)
+{
+	const struct text_style style = { 120, false, true };
+
+	for (uint64_t ms = 30; ms <= 600; ms += 570) {
+		struct report *r = report_new();
+		char *text = NULL;
+		size_t size = 0;
+		FILE *f = open_memstream(&text, &size);
+
+		text_case_named("stacks")->fill(r);
+		r->stacks.not_sampled_ns = ms * 1000000;
+		text_report(f, r, &style);
+		fclose(f);
+		assert_int_equal(strstr(text, "-F 999") != NULL, ms == 600);
+		free(text);
+		report_free(r);
+	}
+}
+
 static void empty_report(void **state)
 {
 	struct report r = { .wall_ns = 1000, .has_exit = true };
@@ -156,10 +211,9 @@ static void empty_report(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(golden_files),
-		cmocka_unit_test(every_width),
-		cmocka_unit_test(color_adds_only_color),
-		cmocka_unit_test(empty_report),
+		cmocka_unit_test(golden_files),          cmocka_unit_test(every_width),
+		cmocka_unit_test(color_adds_only_color), cmocka_unit_test(much_without_a_sample),
+		cmocka_unit_test(why_stacks_are_cut),    cmocka_unit_test(empty_report),
 	};
 
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))

@@ -12,6 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Read when it runs: compilers refuse calls that they see cannot succeed. */
+static volatile size_t too_much = SIZE_MAX / 2;
+
 #define NOINLINE __attribute__((noinline))
 #define PAGE 4096UL
 
@@ -116,10 +119,10 @@ static void resize(int argc, char **argv)
 	p = realloc(p, 1000000); /* a mapping of its own, which is moved as it grows */
 	p = realloc(p, 50000000);
 	p = realloc(p, 50);
-	kept = realloc(p, SIZE_MAX / 2);
+	kept = realloc(p, too_much);
 	say("failed", !kept);
 	say("errno", (uint64_t)errno);
-	kept = reallocarray(p, SIZE_MAX / 2, 16);
+	kept = reallocarray(p, too_much, 16);
 	kept = malloc(200);
 	kept = realloc(kept, 0); /* the GNU C library frees it */
 	say("gone", !kept);
@@ -129,10 +132,10 @@ static void failures(int argc, char **argv)
 {
 	void *p;
 
-	kept = malloc(SIZE_MAX / 2);
-	kept = calloc(SIZE_MAX / 2, 4);
-	kept = aligned_alloc(64, SIZE_MAX / 2);
-	say("posix_memalign", (uint64_t)posix_memalign(&p, 64, SIZE_MAX / 2));
+	kept = malloc(too_much);
+	kept = calloc(too_much, 4);
+	kept = aligned_alloc(64, too_much);
+	say("posix_memalign", (uint64_t)posix_memalign(&p, 64, too_much));
 	say("bad_alignment", (uint64_t)posix_memalign(&p, 3, 10));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stacks_jit first|last|dump: makes a function of its own at run time, jit_made, which calls
- * jit_nap 20 times for 5 ms. It is told of in /tmp/perf-PID.map before (first) or after all of it
+ * stacks_jit first|last|dump N: makes a function of its own at run time, jit_made, which calls
+ * jit_nap, N times for 5 ms. It is told of in /tmp/perf-PID.map before (first) or after all of it
  * (last), or in a jitdump in the current directory. The file stays: its path is printed.
  */
 #include <fcntl.h>
@@ -93,13 +93,14 @@ static void tell_dump(made *code)
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
+	int n = argc > 2 ? atoi(argv[2]) : 20;
 	made *code = make();
 
 	if (!strcmp(how, "first"))
 		tell_map(code);
 	if (!strcmp(how, "dump"))
 		tell_dump(code);
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < n; i++)
 		code(jit_nap);
 	if (!strcmp(how, "last"))
 		tell_map(code);
