@@ -181,9 +181,12 @@ def a_full_disk_is_said_once_for_each_output():
 def too_little_memory_for_the_tables():
     """Of a control group: one line says what is missing, one what to do."""
     with cgroups.cgroup("memory") as group:
-        cgroups.write(group, "memory.limit_in_bytes", 40 << 20)
-        done = lib.dwell("run", "-q", "--limit", f"events={64 << 20}", "--", "/bin/true",
-                         preexec_fn=lambda: cgroups.write(group, "cgroup.procs", os.getpid()))
+        def confined():     # on one CPU, or the OOM killer comes for a thread that wants a page meanwhile
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            cgroups.write(group, "cgroup.procs", os.getpid())
+
+        cgroups.write(group, "memory.limit_in_bytes", 64 << 20)
+        done = lib.dwell("run", "-q", "--limit", f"events={256 << 20}", "--", "/bin/true", preexec_fn=confined)
         assert done.returncode == 125, done
         lines = done.stderr.splitlines()
         assert len(lines) == 2 and "Cannot allocate memory" in lines[0] and "memory limit" in lines[1], lines
