@@ -40,7 +40,7 @@ struct unwind_row {
 	__s8 rbp;
 };
 
-#define UNWIND_PAGE_SHIFT 8
+#define UNWIND_PAGE_SHIFT 9
 #define UNWIND_PAGE (1U << UNWIND_PAGE_SHIFT)
 
 /*

@@ -110,18 +110,24 @@ static __always_inline void locks_count(struct locks_calls *c, enum asked asked,
 
 static const struct locks_row locks_no_row SEC(".rodata.fixed");
 
-/* The row of a lock, made when it is new; NULL: the table is full. The key is on the stack. */
-static __noinline struct locks_row *locks_row_of(const struct locks_key *key)
+/* NULL: the table is full. The key is on the stack. */
+static __noinline struct locks_row *locks_row_make(const struct locks_key *key)
 {
-	struct locks_row *row = bpf_map_lookup_elem(&locks_futexes, key);
+	struct locks_row *row;
 
-	if (row)
-		return row;
 	bpf_map_update_elem(&locks_futexes, key, &locks_no_row, BPF_NOEXIST);
 	row = bpf_map_lookup_elem(&locks_futexes, key);
 	if (!row)
 		counter_add(COUNTER_OTHER_LOCK);
 	return row;
+}
+
+/* The row of a lock, made when it is new. */
+static __always_inline struct locks_row *locks_row_of(const struct locks_key *key)
+{
+	struct locks_row *row = bpf_map_lookup_elem(&locks_futexes, key);
+
+	return row ? row : locks_row_make(key);
 }
 
 static __always_inline void locks_futex(const struct call_done *call, struct locks_slot *slot)

@@ -81,7 +81,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1 << 20); /* 256 MB of code, 8 MB */
+	__uint(max_entries, 1 << 19); /* 256 MB of code, 4 MB */
 	__type(key, __u32);
 	__type(value, struct unwind_page);
 } stacks_pages SEC(".maps");
@@ -89,7 +89,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 6144); /* 3 million rows, 24 MB */
+	__uint(max_entries, 3072); /* 3 million rows, 24 MB */
 	__type(key, __u32);
 	__type(value, struct stacks_block);
 } stacks_blocks SEC(".maps");

@@ -63,7 +63,7 @@ struct stacks_file {
  * Rows lie in blocks (the mmapped array stacks_blocks): one look-up, then plain loads. The
  * rows of a struct unwind_page, counted over all blocks, are in one.
  */
-#define STACKS_BLOCK_SHIFT 9
+#define STACKS_BLOCK_SHIFT 10
 #define STACKS_BLOCK (1U << STACKS_BLOCK_SHIFT)
 
 struct stacks_block {

@@ -12,7 +12,7 @@
  * does the same for frames that come from elsewhere (kernel stacks). At STACKS_UPROBE there is no
  * hash either while a table on the way is still being made.
  *
- * Cost: some 50 ns a frame. Limits: STACK_FRAMES frames; code without a table is crossed by
+ * Cost: docs/benchmarks.md. Limits: STACK_FRAMES frames; code without a table is crossed by
  * frame pointers, which may leave out a function that keeps none.
  */
 #ifndef DWELL_STACKS_WALK_BPF_H
