@@ -281,6 +281,17 @@ struct io_ring_ctx;
 struct mm_struct; /* its counters differ: probes/memory/rss.bpf.h */
 struct bpf_local_storage;
 
+struct return_instance {              /* a function that a probe at its return waits for */
+	unsigned long stack;          /* where its return address was */
+	unsigned long orig_ret_vaddr; /* which was that */
+	struct return_instance *next;
+} SLICE;
+
+struct uprobe_task {
+	struct return_instance *return_instances;
+	unsigned long vaddr, xol_vaddr; /* the instruction that runs elsewhere, and where */
+} SLICE;
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
@@ -304,6 +315,7 @@ struct task_struct {
 	char comm[16];
 	struct task_group *sched_task_group;
 	struct mm_struct *mm;
+	struct uprobe_task *utask;
 } SLICE;
 
 struct linux_binprm {

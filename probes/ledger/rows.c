@@ -227,7 +227,8 @@ static size_t take_wakers(struct rows *rows, int fd)
 void rows_poll(struct rows *rows, struct probe *p)
 {
 	const uint64_t *counters = p->session->counters;
-	uint64_t ended = counters[COUNTER_THREADS_ENDED], now = session_clock();
+	uint64_t ended = counters[COUNTER_THREADS_ENDED] + p->session->slots.collected,
+		 now = session_clock();
 	uint64_t full = counters[COUNTER_OTHER_OBJECT] + counters[COUNTER_OTHER_WAKER];
 	int objects = probe_map_fd(p, "ledger_objects"), wakers = probe_map_fd(p, "ledger_wakers");
 

@@ -88,20 +88,22 @@ const struct harvest_class alloc_callers_class = {
 
 /* ---- processes ---- */
 
-/* Not in the tree any more, so in no report either. */
-static bool is_forgotten(const struct probe *p, uint32_t proc_id)
+/* Not in the tree any more, so in no report either. When there is no room: ended. */
+static bool may_go(const struct probe *p, uint32_t proc_id, bool full)
 {
-	return proc_id && !tree_find(&p->session->tree, proc_id);
+	if (!proc_id)
+		return false;
+	return full ? harvest_is_gone(p->session, proc_id) : !tree_find(&p->session->tree, proc_id);
 }
 
-static size_t take_heaps(struct probe *p, struct alloc *a, int fd)
+static size_t take_heaps(struct probe *p, struct alloc *a, int fd, bool full)
 {
 	uint32_t ids[HEAPS_SWEPT], id, *last = NULL;
 	struct memory_heap heap;
 	size_t n = 0, taken_out = 0;
 
 	for (; n < HEAPS_SWEPT && !bpf_map_get_next_key(fd, last, &id); last = &id)
-		if (is_forgotten(p, id))
+		if (may_go(p, id, full))
 			ids[n++] = id;
 	for (size_t i = 0; i < n; i++) {
 		/* nothing is known of one whose birth is still to be told */
@@ -117,17 +119,17 @@ static size_t take_heaps(struct probe *p, struct alloc *a, int fd)
 void alloc_poll(struct probe *p, struct alloc *a)
 {
 	const uint64_t *counters = p->session->counters;
-	uint64_t ended = counters[COUNTER_PROCESSES_ENDED], full = counters[COUNTER_OTHER_HEAP];
+	uint64_t ended = p->session->slots.collected, full = counters[COUNTER_OTHER_HEAP];
 	struct bpf_map *map = bpf_object__find_map_by_name(p->obj, "memory_heaps");
+	bool was_full = full != a->full;
 
 	harvest_poll(&a->callers, p);
-	if (ended == a->ended ||
-	    (full == a->full && ended - a->ended < bpf_map__max_entries(map) / 8))
+	if (ended == a->ended || (!was_full && ended - a->ended < bpf_map__max_entries(map) / 8))
 		return;
 	a->ended = ended;
 	a->full = full;
 	harvest_sweep(&a->callers, p); /* it asks the heaps which image they are of */
-	while (take_heaps(p, a, bpf_map__fd(map)) == HEAPS_SWEPT)
+	while (take_heaps(p, a, bpf_map__fd(map), was_full) == HEAPS_SWEPT)
 		;
 	alloc_processes_trim(p, a);
 }

@@ -147,9 +147,13 @@ struct change {
 
 static __always_inline void brk_change(struct change *c, const struct memory_syscall *call)
 {
-	struct memory_heap *heap = heap_of(call->proc_id);
+	__u32 proc_id = call->proc_id;
+	struct memory_heap *heap;
 	__u64 was, now = call->ret;
 
+	heap_of(proc_id);
+	/* the row of all who have none knows no one's break */
+	heap = bpf_map_lookup_elem(&memory_heaps, &proc_id);
 	if (!heap)
 		return;
 	was = heap->brk;

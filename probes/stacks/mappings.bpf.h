@@ -232,8 +232,17 @@ struct stacks_edit {
 	__u32 add; /* still to be put in */
 };
 
+/*
+ * The mappings that were there stay when the list is full, or the program's libraries, which lie
+ * last, would go first: what is new may then only extend one (room 0).
+ */
+static __always_inline __u32 room_for_new(const struct stacks_edit *e)
+{
+	return e->maps->n < STACKS_MAPPINGS ? STACKS_MAPPINGS : 0;
+}
+
 /* Functions that are not static are checked once by the verifier, not at each call. */
-__noinline int stacks_list_push(__u32 builder, __u64 start, __u64 end, __u64 place)
+__noinline int stacks_list_push(__u32 builder, __u64 start, __u64 end, __u64 place, __u32 room)
 {
 	struct stacks_list *to = bpf_map_lookup_elem(&stacks_lists, &builder);
 	struct stacks_mapping *last;
@@ -252,7 +261,7 @@ __noinline int stacks_list_push(__u32 builder, __u64 start, __u64 end, __u64 pla
 			return 0;
 		}
 	}
-	if (n >= STACKS_MAPPINGS) {
+	if (n >= STACKS_MAPPINGS || n >= room) {
 		to->lost++;
 		return 0;
 	}
@@ -266,7 +275,7 @@ static __always_inline void list_put(struct stacks_edit *e)
 	if (!e->add)
 		return;
 	e->add = 0;
-	stacks_list_push(e->builder, e->start, e->end, e->place);
+	stacks_list_push(e->builder, e->start, e->end, e->place, room_for_new(e));
 }
 
 static long list_step(__u32 i, struct stacks_edit *e)
@@ -278,16 +287,17 @@ static long list_step(__u32 i, struct stacks_edit *e)
 		return 1;
 	m = e->maps->list[i];
 	if (m.end <= e->start) {
-		stacks_list_push(e->builder, m.start, m.end, m.place);
+		stacks_list_push(e->builder, m.start, m.end, m.place, STACKS_MAPPINGS);
 		return 0;
 	}
 	if (m.start < e->start)
-		stacks_list_push(e->builder, m.start, e->start, m.place);
+		stacks_list_push(e->builder, m.start, e->start, m.place, STACKS_MAPPINGS);
 	list_put(e);
 	if (m.end <= e->end)
 		return 0;
 	from = m.start > e->end ? m.start : e->end;
-	stacks_list_push(e->builder, from, m.end, m.place ? m.place + (from - m.start) : 0);
+	stacks_list_push(e->builder, from, m.end, m.place ? m.place + (from - m.start) : 0,
+			 m.start < e->start ? room_for_new(e) : STACKS_MAPPINGS);
 	return 0;
 }
 

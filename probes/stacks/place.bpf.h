@@ -26,10 +26,12 @@ enum stacks_level {
 struct stacks_work {
 	struct stacks_regs r;
 	__u64 hash;
-	__u32 at;             /* mapping of the last frame */
-	__u32 busy;           /* taken, at STACKS_UPROBE */
-	__u32 raw;            /* a frame is RAW: the hash is this process's */
-	__u32 late;           /* the walk ended at a file whose table is not made yet */
+	__u32 at;    /* mapping of the last frame */
+	__u32 busy;  /* taken, at STACKS_UPROBE */
+	__u32 raw;   /* a frame is RAW: the hash is this process's */
+	__u32 late;  /* the walk ended at a file whose table is not made yet */
+	__u32 child; /* the task has not come back from the call that made it */
+	__u32 pad;
 	__u64 pc, sp, bp, di; /* where it began */
 	__u64 window_from;    /* address of the first word there */
 	__u64 window_bytes;
@@ -197,6 +199,61 @@ static __always_inline __u64 file_at(const struct stacks_file *f, __u64 offset)
 	return -1ULL;
 }
 
+#define UPROBE_AREA 0x7fffffffe000ULL /* the kernel's first choice for its mapping */
+#define UPROBE_SLOT 128               /* UPROBE_XOL_SLOT_BYTES */
+#define UPROBE_TRAMPOLINE 64          /* bytes that it may push */
+#define UPROBE_RETURNS 16             /* innermost ones that are looked at */
+
+/* The function that returns to the trampoline with this stack: back to its caller. */
+static __always_inline int walk_return(struct stacks_work *w, struct return_instance *r)
+{
+	__u64 stack;
+
+	for (int i = 0; i < UPROBE_RETURNS && r; i++) {
+		stack = KREAD(r, stack) + 8;
+		if (w->r.exact ? stack - w->r.sp <= UPROBE_TRAMPOLINE : stack == w->r.sp) {
+			w->r.pc = KREAD(r, orig_ret_vaddr);
+			w->r.sp = stack;
+			w->r.exact = 0;
+			return 1;
+		}
+		r = KREAD(r, next);
+	}
+	return 0;
+}
+
+/*
+ * Uprobes, ours (--alloc) or anybody's: at a function's return the kernel's trampoline comes
+ * first, and an instruction under a probe may run in another place. Neither is in a mapping that
+ * is known. 1: the registers are now as they were without the probe.
+ */
+static __noinline int walk_uprobe(struct stacks_work *w)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct uprobe_task *u;
+	__u64 slot;
+
+	if (!bpf_core_field_exists(task->utask))
+		return 0;
+	u = KREAD_KNOWN(task, utask);
+	if (!u)
+		return 0;
+	slot = KREAD(u, xol_vaddr);
+	if (w->r.exact && slot && w->r.pc - slot < UPROBE_SLOT) {
+		w->r.pc = KREAD(u, vaddr) + (w->r.pc - slot);
+		return 1;
+	}
+	if (walk_return(w, KREAD(u, return_instances)))
+		return 1;
+	/* the trampoline once it is through: two registers, and where it will return to */
+	if (!w->r.exact || (w->r.pc & -STACKS_PAGE) != UPROBE_AREA ||
+	    bpf_probe_read_user(&w->r.pc, sizeof(w->r.pc), (void *)(w->r.sp + 16)))
+		return 0;
+	w->r.sp += 24;
+	w->r.exact = 0;
+	return 1;
+}
+
 /*
  * Where is pc: writes the frame and finds its row (UNWIND_NONE: none). 1: the walk ends.
  */
@@ -211,6 +268,10 @@ static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct stacks_k
 
 	k->pc = 0;
 	k->row = row;
+	if (!m && walk_uprobe(w)) {
+		pc = w->r.exact ? w->r.pc : w->r.pc - 1;
+		m = walk_mapping(c, pc);
+	}
 	if (!m) {
 		if (w->r.guess) /* not taken for a frame */
 			return walk_end(w, STACK_NO_ROW);
@@ -267,7 +328,7 @@ static __always_inline int window_word(struct stacks_work *w, __u64 *to, __u64 f
 {
 	__u64 at = from - w->window_from;
 
-	if ((at & 7) || at + sizeof(*to) > w->window_bytes) {
+	if ((at & 7) || at >= w->window_bytes) { /* which is a multiple of 8 */
 		if (window_read(w, from))
 			return -1;
 		at = 0;

@@ -58,6 +58,32 @@ static __noinline int step_signal(struct stacks_regs *r)
 	return 0;
 }
 
+/* Whether a call ends before this place in the code: relative, or by a register or memory. */
+static __always_inline bool step_is_called(__u64 pc)
+{
+	__u64 code = 0;
+
+	if (pc < sizeof(code) || STEP_READ(&code, sizeof(code), pc - sizeof(code)))
+		return false;
+	return (code >> 24 & 0xff) == 0xe8 || (code >> 48 & 0x38ff) == 0x10ff ||
+	       (code >> 40 & 0x38ff) == 0x10ff || (code >> 16 & 0x38ff) == 0x10ff;
+}
+
+/*
+ * Code without a table or a frame pointer has just been called, it may be: what crt files have
+ * in each program and library (_init, frame_dummy), whose first instruction is a page fault.
+ */
+static __always_inline int step_called(struct stacks_regs *r)
+{
+	__u64 pc;
+
+	if (!r->exact || STEP_READ(&pc, sizeof(pc), r->sp) || !step_is_called(pc))
+		return step_end(r, STACK_NO_ROW);
+	step_to(r, pc, r->sp + 8, r->bp);
+	r->guess = 1;
+	return 0;
+}
+
 /*
  * Code without a table. Behind a return address often stands what frees the caller's frame:
  * add rsp, imm8; ret. Then that says where the next one is; else the frame pointer, if it
@@ -80,7 +106,7 @@ static __noinline int step_guess(struct stacks_regs *r)
 	if (r->guess && !r->bp) /* the outermost frame's, psABI 3.4.1 */
 		return step_end(r, STACK_WHOLE);
 	if (r->bp < r->sp || r->bp - r->sp > STEP_STACK_MAX || (r->bp & 7))
-		return step_end(r, STACK_NO_ROW);
+		return step_called(r);
 	if (STEP_READ(pair, sizeof(pair), r->bp))
 		return step_end(r, STACK_UNREAD);
 	if (!pair[1])

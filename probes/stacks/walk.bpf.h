@@ -45,9 +45,13 @@ static __noinline int maps_ask(__u32 proc_id)
 	struct stacks_process_event *e;
 	struct stacks_maps *maps;
 
-	if (!t || (t->flags & TARGET_PREEXEC))
+	if (!t)
 		return STACK_NO_USER;
 	maps = maps_open(proc_id);
+	if (maps && (t->flags & TARGET_PREEXEC)) { /* the exec will find this */
+		maps->mm = STACKS_MM_OLD;
+		return STACK_NO_USER;
+	}
 	if (!maps || __sync_lock_test_and_set(&maps->asked, 1))
 		return STACK_NO_PROCESS;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
@@ -84,28 +88,20 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 	return 0;
 }
 
-/* In the call that made it? */
-static __always_inline bool in_its_clone(struct pt_regs *regs)
-{
-	return !regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3);
-}
-
 /*
  * A thread that has not come back from the call that made it, on a stack of its own: there is
- * nothing on it yet, or what was there before (posix_spawn). The arguments of clone3 lie on the
- * stack of who made it and may be gone by now.
+ * nothing on it yet, or what was there before. clone3's arguments may be gone by now, but not
+ * those of a child that goes on where its parent was: it has a copy, or the parent waits for it.
  */
 static __noinline int is_newborn(struct task_struct *task)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	__u64 stack[2]; /* of struct clone_args: lowest address and size */
+	__u64 stack[2] = {}; /* of struct clone_args: lowest address and size */
 
-	if (!in_its_clone(regs))
-		return 0;
 	if (regs->orig_ax == __NR_clone)
 		return regs->si && regs->si == regs->sp;
-	return !bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) &&
-	       stack[0] + stack[1] == regs->sp;
+	return bpf_probe_read_user(stack, sizeof(stack), (void *)(regs->di + CLONE_ARGS_STACK)) ||
+	       stack[0] || stack[1];
 }
 
 /* The user stack of the current task from work->r on: into work->body. */
@@ -126,10 +122,11 @@ static __always_inline int walk_user(struct stacks_work *w, __u32 level, __u32 p
 		return 0;
 	}
 	if (maps->mm == mm) /* else in an exec, between the two programs */
-		walk_frames(w, maps, level, proc_id, is_newborn(task));
+		walk_frames(w, maps, level, proc_id, w->child && is_newborn(task));
+	/* a new thread's could not be read, or is at the end of its memory */
 	if (w->r.end == STACK_UNREAD && w->body.n == 1 &&
-	    in_its_clone((struct pt_regs *)bpf_task_pt_regs(task)))
-		w->r.end = STACK_WHOLE; /* never written to */
+	    (w->child || !(w->sp & (STACKS_PAGE - 1))))
+		w->r.end = STACK_WHOLE;
 	if (w->raw)
 		w->hash = hash_mix(w->hash, proc_id);
 	return 0;
@@ -266,8 +263,10 @@ static __always_inline struct stacks_work *walk_take(__u32 level)
 		counter_add(COUNTER_BUSY_STACK);
 		return NULL;
 	}
-	if (w)
+	if (w) {
 		w->r.known = STEP_KNOWN_NONE;
+		w->child = 0;
+	}
 	return w;
 }
 
@@ -332,6 +331,8 @@ static __always_inline __u64 stacks_user(__u32 level, const struct target *t)
 	} else {
 		w->r.gp[STEP_RBX] = regs->bx;
 		w->r.known = STEP_KNOWN_RBX;
+		w->child =
+			!regs->ax && (regs->orig_ax == __NR_clone || regs->orig_ax == __NR_clone3);
 	}
 	return walk_from(w, level, t, regs->ip, regs->sp, regs->bp, regs->di);
 }

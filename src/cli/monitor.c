@@ -44,6 +44,16 @@ static void on_exit_event(void *ctx, const struct exit_event *event)
 	jsonl_exit(m->jsonl, event);
 }
 
+static const char *hint_of(int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		return "run dwell as root, or give it cap_bpf and cap_perfmon with setcap";
+	if (err == -ENOMEM)
+		return "the tables of the kernel side count against the memory limit of dwell's own "
+		       "control group: raise it, or make them smaller with --limit and --probes";
+	return "`dwell doctor` tells more";
+}
+
 /* Without BPF the command still runs: one line says what is missing and how to get it. */
 static int open_session(struct monitor *m, bool attach)
 {
@@ -63,15 +73,15 @@ static int open_session(struct monitor *m, bool attach)
 	}
 	m->session = NULL;
 	if (o->nforced || o->probes || o->nlimits || options_want_stacks(o)) {
-		err_hint("run dwell as root, or without --probes, --source, --limit and what needs "
-			 "stacks: then it measures what it may");
+		err_hint("%s", err == -ENOMEM
+				       ? hint_of(err)
+				       : "run dwell as root, or without --probes, --source, "
+					 "--limit and what needs stacks: then it measures what it "
+					 "may");
 		return err;
 	}
 	snprintf(m->bpf_error, sizeof(m->bpf_error), "%s", err_text());
-	snprintf(m->bpf_hint, sizeof(m->bpf_hint), "%s",
-		 err == -EPERM || err == -EACCES
-			 ? "run dwell as root, or give it cap_bpf and cap_perfmon with setcap"
-			 : "`dwell doctor` tells more");
+	snprintf(m->bpf_hint, sizeof(m->bpf_hint), "%s", hint_of(err));
 	log_msg(LOG_WARN, "only what /proc and wait4 know is measured: %s; %s", m->bpf_error,
 		m->bpf_hint);
 	err_clear();

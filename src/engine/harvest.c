@@ -77,6 +77,7 @@ static void fold(struct harvest *h, struct probe *p, struct harvested *row)
 	bool stays;
 
 	memcpy(from, row->key, c->key_size);
+	/* a row of the table: NOLINTNEXTLINE(clang-analyzer-*) */
 	HASH_DEL(h->rows, row);
 	if (proc_of(c, row->key))
 		p->session->counters[COUNTER_FOLDED_ROW]++;
@@ -148,7 +149,7 @@ static void take_gone(struct harvest *h, struct probe *p, int fd)
 void harvest_sweep(struct harvest *h, struct probe *p)
 {
 	h->swept_ns = session_clock();
-	h->ended = p->session->counters[COUNTER_PROCESSES_ENDED];
+	h->ended = p->session->slots.collected;
 	h->full = p->session->counters[h->class->full];
 	take_gone(h, p, probe_map_fd(p, h->class->map));
 }
@@ -156,7 +157,7 @@ void harvest_sweep(struct harvest *h, struct probe *p)
 void harvest_poll(struct harvest *h, struct probe *p)
 {
 	const uint64_t *counters = p->session->counters;
-	uint64_t ended = counters[COUNTER_PROCESSES_ENDED], full = counters[h->class->full];
+	uint64_t ended = p->session->slots.collected, full = counters[h->class->full];
 	uint64_t now = session_clock();
 	struct bpf_map *map;
 

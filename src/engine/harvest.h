@@ -36,7 +36,7 @@ struct harvested;
 struct harvest {
 	const struct harvest_class *class;
 	struct harvested *rows;
-	uint64_t ended, full; /* as the counters were at the last time */
+	uint64_t ended, full; /* as they were at the last time */
 	uint64_t swept_ns;
 };
 

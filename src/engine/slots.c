@@ -198,6 +198,7 @@ static void collect(struct slots *sl, struct process *p)
 	uint64_t *all;
 
 	p->collected = true;
+	sl->collected++;
 	if (!slot || slot >= sl->cfg.count || sl->owners[slot] != p->proc_id)
 		return;
 	all = calloc(1, sl->figures_size);

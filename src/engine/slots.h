@@ -52,6 +52,7 @@ struct slots {
 	int free_fd;
 	struct process *ripe, *fresh; /* dead, to be taken out now, at the next poll */
 	size_t nfresh;
+	uint64_t collected; /* processes whose end is behind us */
 };
 
 /* Before the load: how many slots and stripes; sizes the object's slot maps. */
