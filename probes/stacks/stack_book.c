@@ -164,6 +164,7 @@ static void owner_free(struct stack_book *b, struct stack_owner *o)
 
 	for (e = o->rows; e; e = next) {
 		next = e->next;
+		/* a row of the table: NOLINTNEXTLINE(clang-analyzer-*) */
 		HASH_DEL(b->entries, e);
 		free(e);
 	}
