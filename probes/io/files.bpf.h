@@ -47,7 +47,8 @@ struct {
 #define IO_RECENT 256
 struct io_recent {
 	struct io_file_key key;
-	__u64 row;
+	__u32 row; /* 0: `other`, as there was none left */
+	__u32 known;
 };
 
 struct {
@@ -110,12 +111,13 @@ static __always_inline struct io_file *io_file_row(const struct io_file_key *key
 	if (!recent)
 		return NULL;
 	if (recent->key.ino == key->ino && recent->key.dev == key->dev &&
-	    recent->key.generation == key->generation && recent->row) {
+	    recent->key.generation == key->generation && recent->known) {
 		row = recent->row;
 	} else {
 		row = io_file_find(key, (__u64)file, kind, proc_id);
 		recent->key = *key;
 		recent->row = row;
+		recent->known = 1;
 	}
 	if (!row)
 		counter_add(COUNTER_OTHER_IO_FILE);

@@ -55,6 +55,7 @@ struct io_map {
 struct io_data {
 	struct io_map files, devices, state;
 	struct io_maps maps;
+	struct io_paths paths;
 	bool has_faults;
 };
 
@@ -146,6 +147,7 @@ static int io_start(struct probe *p)
 		.devices = d->devices.at,
 		.ndevices = 1 + DEVICES,
 		.state = d->state.at,
+		.paths = &d->paths,
 		.names_fd = probe_map_fd(p, "io_file_names"),
 	};
 	d->has_faults =
@@ -170,6 +172,7 @@ static void io_free(struct probe *p)
 	unmap(&d->files);
 	unmap(&d->devices);
 	unmap(&d->state);
+	io_paths_free(&d->paths);
 	free(d);
 	p->data = NULL;
 }

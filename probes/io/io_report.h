@@ -74,6 +74,7 @@ struct io_file_row {
 	const char *name, *kind;
 	uint32_t pid; /* who used it first; 0: not known any more */
 	char comm[COMM_LEN];
+	uint64_t inodes; /* files that have had the path, one after the other */
 	uint64_t opens, reads, read_bytes, writes, written_bytes, seeks, syncs, errors;
 	uint64_t sync_ns; /* of its syncs alone */
 	bool timed;

@@ -354,6 +354,8 @@ static const struct shape file_shape[] = {
 	SHAPE_IS(U32, io_file_row, pid, UNIT_NONE, INFO,
 		 "process that used it first; 0: not known any more"),
 	SHAPE_IS(CHARS, io_file_row, comm, UNIT_NONE, INFO, "that process's name"),
+	SHAPE_IS(U64, io_file_row, inodes, UNIT_COUNT, GAUGE,
+		 "files that have had this path, one after the other"),
 	SHAPE_IS(U64, io_file_row, opens, UNIT_COUNT, COUNTER, "opens"),
 	SHAPE_IS(U64, io_file_row, reads, UNIT_COUNT, COUNTER, "read calls"),
 	SHAPE_IS(U64, io_file_row, read_bytes, UNIT_BYTES, COUNTER, "bytes read"),

@@ -195,6 +195,29 @@ def bytes_of_proc_pid_io():
             assert more == kernel[1][theirs] - kernel[0][theirs], (ours, more, kernel)
 
 
+AGAIN = """
+import os, sys
+for n in range(40):
+    fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY | os.O_EXCL)
+    os.write(fd, b"x" * (n + 1))
+    os.fsync(fd)
+    os.close(fd)
+    os.unlink(sys.argv[1])
+"""
+
+
+@test
+def a_file_made_again_and_again_is_one_row():
+    with disks.folder() as d:
+        path = f"{d}/journal"
+        io = io_of(run(["/usr/bin/python3", "-c", AGAIN, path]))
+        row = file_of(io, path)
+    assert row["inodes"] == row["opens"] == row["writes"] == row["syncs"] == 40, row
+    assert row["written_bytes"] == sum(range(41)), row
+    assert all(f["inodes"] == 1 for f in io["files"] if f["name"] not in (path, "other")), io["files"]
+    assert io["files_seen"] >= 40 + len(io["files"]) - 2, io["files_seen"]
+
+
 @test
 def fsyncs_are_timed_always():
     def check():
