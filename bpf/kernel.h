@@ -126,6 +126,7 @@ struct folio { /* flags and number of pages: probes/io/cache.bpf.h */
 
 struct dentry {
 	struct dentry *d_parent;
+	struct inode *d_inode;
 	struct qstr d_name;
 } SLICE;
 

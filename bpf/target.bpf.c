@@ -231,6 +231,9 @@ int target_seed(struct bpf_iter__task *ctx)
 	init.pid = tgid_seen(task);
 	if (init.pid == cfg.self_tgid)
 		return 0;
+	if (cfg.all &&
+	    !init.pid) /* outside our PID namespace: there is nothing to tell them apart by */
+		return 0;
 	if (cfg.all)
 		bpf_map_update_elem(&seed_pids, &init.pid, &blank, BPF_NOEXIST);
 	who = bpf_map_lookup_elem(&seed_pids, &init.pid);

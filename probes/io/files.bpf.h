@@ -82,6 +82,7 @@ static __always_inline __u32 io_file_open(const struct io_file_key *key, struct 
 	f->key = *key;
 	f->kind = kind;
 	f->proc_id = proc_id;
+	f->dir = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode, i_ino);
 	name = file_name(file);
 	if (name && bpf_map_update_elem(&io_file_names, &row, name, BPF_ANY))
 		counter_add(COUNTER_LOST_NAME);

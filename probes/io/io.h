@@ -96,6 +96,7 @@ struct io_file {
 	struct io_file_key key;
 	__u32 kind;    /* enum io_kind */
 	__u32 proc_id; /* who used it first */
+	__u64 dir;     /* inode of its directory */
 	__u64 opens, syncs, seeks;
 	struct io_moved moved[2];
 	__u64 errors; /* of reads, writes, seeks and syncs */
@@ -130,7 +131,7 @@ struct io_cfg {
 
 _Static_assert(sizeof(struct io_slot) % 8 == 0, "struct io_slot has a tail");
 _Static_assert(sizeof(struct io_file_key) == 16, "struct io_file_key has holes");
-_Static_assert(sizeof(struct io_file) == 112, "struct io_file has holes");
+_Static_assert(sizeof(struct io_file) == 120, "struct io_file has holes");
 _Static_assert(sizeof(struct io_device) == 40 + 64 * IO_BLOCK_OPS + 64 + 32,
 	       "struct io_device has holes");
 

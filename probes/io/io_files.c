@@ -33,19 +33,27 @@ static bool path_of(const struct io_maps *m, uint32_t row, char *path, size_t si
 	return true;
 }
 
-/* FNV-1a, of what must be the same for two rows to be one. 0: it has no name, or not yet. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	return (hash ^ word) * 0x100000001b3;
+}
+
+/*
+ * FNV-1a, of what must be the same for two rows to be one: of the directory too, as a path begins
+ * at the root of who used it. 0: it has no name, or not yet, or one that is not whole.
+ */
 static uint64_t hash_path(const struct io_maps *m, uint32_t row)
 {
+	const struct io_file *f = &m->files[row];
 	char path[OBJECT_NAME_LEN + 64];
 	uint64_t hash = 0xcbf29ce484222325;
 	bool cut;
 
-	if (!path_of(m, row, path, sizeof(path), &cut) || cut)
+	if (!path_of(m, row, path, sizeof(path), &cut) || cut || strstr(path, "\u2026"))
 		return 0;
 	for (const char *c = path; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-	hash = (hash ^ m->files[row].key.dev) * 0x100000001b3;
-	return (hash ^ m->files[row].kind) * 0x100000001b3;
+		hash = mix(hash, (unsigned char)*c);
+	return mix(mix(mix(hash, f->dir), f->key.dev), f->kind);
 }
 
 /* A row keeps its path, so it is asked for once. */

@@ -161,7 +161,8 @@ static void pass_on(struct run *r, const struct signalfd_siginfo *info, bool ear
 		r->tty_stop = false;
 	if ((early || for_us_alone(info)) && from != r->child && from != getpid())
 		kill(r->child, sig);
-	mirror_stop(r);
+	if (sig != SIGCONT) /* it is going on: that it was stopped is told anew, or it was not */
+		mirror_stop(r);
 }
 
 static void take_pending(struct run *r, bool early)

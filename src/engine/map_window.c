@@ -3,6 +3,7 @@
 #include "map_window.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +22,14 @@ int map_window_open(struct map_window *w, int fd, size_t bytes)
 	at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return -errno;
+	/* one of our own: the probe whose map it is may be closed before us */
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0) {
+		int err = -errno;
+
+		munmap(at, bytes);
+		return err;
+	}
 	*w = (struct map_window){ .at = at, .bytes = bytes, .fd = fd };
 	return 0;
 }
@@ -43,7 +52,9 @@ void map_window_grow(struct map_window *w, size_t end)
 
 void map_window_close(struct map_window *w)
 {
-	if (w->at)
+	if (w->at) {
 		munmap(w->at, w->bytes);
+		close(w->fd);
+	}
 	*w = (struct map_window){ .fd = -1 };
 }

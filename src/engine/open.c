@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -327,6 +328,17 @@ static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
+/* Loaded each for itself, eight probes have a thousand; the command has its own limit by now. */
+static void more_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int session_open(struct session **out, const struct options *options, bool attach)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -341,6 +353,7 @@ int session_open(struct session **out, const struct options *options, bool attac
 	if (!s)
 		return err_set(-ENOMEM, "no memory");
 	libbpf_set_print(quiet_libbpf);
+	more_descriptors();
 	/* libbpf parses the kernel's BTF, as we have: let it reuse the pages */
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);

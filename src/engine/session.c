@@ -47,13 +47,19 @@ uint64_t session_clock(void)
 
 void session_note(struct session *s, const char *fmt, ...)
 {
+	char *note = s->notes[s->nnotes];
 	va_list ap;
 
 	if (s->nnotes == sizeof(s->notes) / sizeof(s->notes[0]))
 		return;
 	va_start(ap, fmt);
-	vsnprintf(s->notes[s->nnotes++], sizeof(s->notes[0]), fmt, ap);
+	vsnprintf(note, sizeof(s->notes[0]), fmt, ap);
 	va_end(ap);
+	/* what fails at each tick is said once */
+	for (size_t i = 0; i < s->nnotes; i++)
+		if (!strcmp(s->notes[i], note))
+			return;
+	s->nnotes++;
 }
 
 int session_event(void *ctx, void *data, size_t size)
@@ -300,8 +306,10 @@ struct report *session_report(struct session *s, bool final)
 	r->now_ns = session_clock();
 	r->start_ns = s->start_ns;
 	r->wall_ns = (s->stop_ns ? s->stop_ns : r->now_ns) - s->start_ns;
+	r->processes_live = s->counters[COUNTER_PROCESSES_ENDED]; /* before those that are born */
 	r->processes_born = s->counters[COUNTER_PROCESSES_BORN];
-	r->processes_live = r->processes_born - s->counters[COUNTER_PROCESSES_ENDED];
+	r->processes_live =
+		r->processes_born > r->processes_live ? r->processes_born - r->processes_live : 0;
 	r->threads_born = s->counters[COUNTER_THREADS_BORN];
 	r->threads_live = session_live_threads(s);
 	r->execs = s->counters[COUNTER_EXECS];

@@ -59,6 +59,8 @@ int slots_configure(struct session *s, struct bpf_object *obj)
 		err = resize(obj, "slot_owners", c->count);
 	if (!err)
 		err = resize(obj, "usage_slots", c->count << c->shift);
+	if (!err)
+		err = resize(obj, "slots_free", c->count);
 	for (const struct probe_class *const *p = probe_classes; *p && !err; p++) {
 		if ((*p)->slots.map)
 			err = resize(obj, (*p)->slots.map, c->count << c->shift);

@@ -126,7 +126,12 @@ static int open_regular(struct outfile *f, const char *path, bool exists, mode_t
 /* /dev/stdout and the like: the name of a descriptor that somebody has open. */
 static bool is_alias(const char *path)
 {
-	return !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6);
+	static const char *const names[] = { "/dev/stdin", "/dev/stdout", "/dev/stderr" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(path, names[i]))
+			return true;
+	return !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/", 6);
 }
 
 int outfile_open(struct outfile **out, const char *path)
