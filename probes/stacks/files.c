@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mapped_file.h"
@@ -18,7 +19,8 @@
 #include "table_store.h"
 #include "vdso.h"
 
-#define TELL_TRIES 3 /* a file that cannot be opened is told of so many times */
+#define TELL_TRIES 3 /* a file that cannot be opened is told of so many times at once, */
+#define TELL_AGAIN_NS 1000000000ULL /* and then so often, by processes that map it anew */
 
 #define FILES_WAITING 256
 #define COPIES_WAITING 256 /* of 22 KiB */
@@ -36,7 +38,9 @@ struct stacks_files {
 	struct stacks_copy *copies[COPIES_WAITING];
 	size_t ncopies;
 	struct table_store store;
-	uint8_t *tries; /* by file */
+	uint8_t *tries; /* by file: how often it could not be opened */
+	bool unopened;  /* some have been so TELL_TRIES times */
+	uint64_t again_ns;
 	stacks_named *named;
 	void *named_ctx;
 };
@@ -69,11 +73,53 @@ static void make_vdso(struct stacks_files *f)
 	free(image);
 }
 
-/* It may be told of again, by the next process that maps it. */
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static bool is_given_up(const struct stacks_files *f, uint32_t file)
+{
+	return f->tries[file] == TELL_TRIES;
+}
+
+/*
+ * It may be told of again, by the next process that maps it. One that is given up is ready,
+ * without a table: stacks end there, and are not copied to wait for it.
+ */
 static void file_gone(struct stacks_files *f, uint32_t file)
 {
-	if (++f->tries[file] < TELL_TRIES)
+	static const struct eh_table none;
+
+	if (is_given_up(f, file))
+		return;
+	if (++f->tries[file] < TELL_TRIES) {
 		__atomic_store_n(&f->store.files[file].told, 0, __ATOMIC_RELEASE);
+		return;
+	}
+	table_store_put(&f->store, file, &none, -ESTALE);
+	if (!f->unopened)
+		f->again_ns = now_ns() + TELL_AGAIN_NS;
+	f->unopened = true;
+}
+
+static void tell_again(struct stacks_files *f)
+{
+	uint64_t now = f->unopened ? now_ns() : 0;
+
+	if (now < f->again_ns || !f->unopened)
+		return;
+	f->again_ns = now + TELL_AGAIN_NS;
+	f->unopened = false;
+	for (uint32_t file = 0; file < f->store.nfiles; file++) {
+		if (!is_given_up(f, file))
+			continue;
+		__atomic_store_n(&f->store.files[file].told, 0, __ATOMIC_RELEASE);
+		f->unopened = true;
+	}
 }
 
 static bool is_waiting(const struct stacks_files *f, uint32_t file)
@@ -98,13 +144,14 @@ void stacks_files_told(struct stacks_files *f, const struct stacks_file_event *e
 {
 	struct mapped_file m;
 
-	if (event->file >= f->store.nfiles || table_store_is_ready(&f->store, event->file) ||
-	    is_waiting(f, event->file))
+	if (event->file >= f->store.nfiles || is_waiting(f, event->file) ||
+	    (table_store_is_ready(&f->store, event->file) && !is_given_up(f, event->file)))
 		return;
 	if (mapped_file_open(&m, event)) {
 		file_gone(f, event->file);
 		return;
 	}
+	f->tries[event->file] = 0;
 	if (f->nwaiting == FILES_WAITING)
 		make_first(f);
 	f->named(f->named_ctx, event->file, m.fd, m.path, m.root_fd);
@@ -145,6 +192,7 @@ void stacks_files_work(struct stacks_files *f,
 		free(f->copies[i]);
 	}
 	f->ncopies = 0;
+	tell_again(f);
 }
 
 /* ---- a thread that waits ---- */

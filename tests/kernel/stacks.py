@@ -5,6 +5,7 @@ Stacks: their times against the ledger, to the nanosecond; whose they are; in wh
 """
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from tap import main, test
+from tap import main, skip, test
 
 SOURCES = ((), ("--source", "ledger=raw_tp"))
 SHARES = lib.workload("stacks_shares")
@@ -236,6 +237,31 @@ def code_made_at_run_time():
             rows = stacks.all()
             slept = ns_of(rows, "main", "jit_made_[j]", "jit_nap", state="sleep")
             assert slept >= 0.9 * n * 5 * lib.MS, (how, [(r.frames, r.ns) for r in rows])
+
+
+GONE = """
+nap() { sleep 0.4 | ./nap -c 'for i in {1..20}; do read -t 0.005; done'; }
+for i in 1 2 3; do kill -STOP $PPID; ./nap -c :; kill -CONT $PPID; sleep 0.3; done
+nap
+sleep 1.5
+nap
+"""
+
+
+@test
+def a_file_that_was_gone_when_it_was_to_be_opened():
+    """Stacks end there, as equal ones, until a process has it again when it is looked for."""
+    if lib.EMULATED:
+        skip("does not depend on the kernel")
+    with tempfile.TemporaryDirectory(prefix="dwell-gone-") as d:
+        shutil.copy(lib.need("bash"), os.path.join(d, "nap"))
+        _, stacks = run(["sh", "-c", GONE], "--stack-quantum", "0", cwd=d, check=False)
+    naps = [r for r in stacks.all()
+            if r.state not in ("on_cpu", "runqueue", "preempted") and r.ns > 4 * lib.MS]
+    cut = [r for r in naps if r.frames[0].startswith("[truncated: unwind table")]
+    whole = [r for r in naps if any("read_builtin" in f for f in r.frames) and r not in cut]
+    # a stack that waits for a table is another each time: 20 of them
+    assert len(cut) < 10 and whole, [(r.frames, r.ns) for r in naps]
 
 
 @test
