@@ -22,8 +22,40 @@ static void cut_deleted(char *path)
 		path[n - tail] = '\0';
 }
 
-static int open_link(struct mapped_file *m, uint32_t pid, uint64_t start, uint64_t end)
+/*
+ * By the time that we open it the process may have executed another program, or its number may
+ * be another's. On the device that the kernel side saw, the inode decides: what a JIT has
+ * written to since is still that file. stat() may tell of another device, and inode, than the
+ * kernel has (overlay, btrfs), but of the same time of the last write.
+ */
+static bool is_it(int fd, const struct stacks_file_event *event)
 {
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return false;
+	if ((major(st.st_dev) << 20 | minor(st.st_dev)) == event->dev)
+		return st.st_ino == event->inode;
+	return (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec ==
+	       event->changed;
+}
+
+/* What was opened as m->fd, if it is the file: 0 or -errno. */
+static int keep_it(struct mapped_file *m, const struct stacks_file_event *event)
+{
+	if (m->fd < 0)
+		return -errno;
+	if (is_it(m->fd, event))
+		return 0;
+	close(m->fd);
+	m->fd = -1;
+	return -ESTALE;
+}
+
+static int open_link(struct mapped_file *m, const struct stacks_file_event *event, uint64_t start,
+		     uint64_t end)
+{
+	uint32_t pid = event->head.who.pid;
 	char link[96];
 	ssize_t n;
 
@@ -35,7 +67,7 @@ static int open_link(struct mapped_file *m, uint32_t pid, uint64_t start, uint64
 	m->path[n] = '\0';
 	cut_deleted(m->path);
 	m->fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return m->fd < 0 ? -errno : 0;
+	return keep_it(m, event);
 }
 
 /* The line of /proc/PID/maps around an address: the mapping's present bounds, and its path. */
@@ -65,27 +97,13 @@ static int find_line(struct mapped_file *m, uint32_t pid, uint64_t *start, uint6
 	return err;
 }
 
-static bool is_it(int fd, const struct stacks_file_event *event)
-{
-	struct stat st;
-
-	return !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_ino == event->inode &&
-	       (major(st.st_dev) << 20 | minor(st.st_dev)) == event->dev;
-}
-
 /* The path as the process sees it. A symbolic link would be followed in our root: refused. */
 static int open_path(struct mapped_file *m, const struct stacks_file_event *event)
 {
 	if (m->root_fd < 0 || m->path[0] != '/')
 		return -ENOENT;
 	m->fd = openat(m->root_fd, m->path + 1, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	if (m->fd < 0)
-		return -errno;
-	if (is_it(m->fd, event))
-		return 0;
-	close(m->fd);
-	m->fd = -1;
-	return -ESTALE;
+	return keep_it(m, event);
 }
 
 int mapped_file_open(struct mapped_file *m, const struct stacks_file_event *event)
@@ -99,10 +117,10 @@ int mapped_file_open(struct mapped_file *m, const struct stacks_file_event *even
 	m->path[0] = '\0';
 	snprintf(root, sizeof(root), "/proc/%u/root", pid);
 	m->root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	err = open_link(m, pid, start, end);
+	err = open_link(m, event, start, end);
 	if (err) { /* split or joined since, or not permitted */
 		err = find_line(m, pid, &start, &end);
-		if (!err && open_link(m, pid, start, end))
+		if (!err && open_link(m, event, start, end))
 			err = open_path(m, event);
 	}
 	if (err)

@@ -15,8 +15,8 @@ struct mapped_file {
 
 /*
  * By /proc/PID/map_files, which also finds deleted files and those of other mount namespaces;
- * where that is not permitted by the path in the process's root, if inode and device agree.
- * 0 or -errno: the process has ended, mostly.
+ * where that is not permitted by the path in the process's root. 0 or -errno: the process has
+ * ended, mostly; -ESTALE: what is there now is another file.
  */
 int mapped_file_open(struct mapped_file *m, const struct stacks_file_event *event);
 void mapped_file_close(struct mapped_file *m);

@@ -174,6 +174,7 @@ static __noinline int file_tell(struct stacks_file *entry, __u32 file, __u64 sta
 	e->start = start;
 	e->end = end;
 	e->inode = entry->inode;
+	e->changed = entry->changed;
 	e->dev = entry->dev;
 	e->file = file;
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP); /* the process may end soon */
@@ -187,6 +188,7 @@ static __always_inline __u32 file_new(const struct stacks_file_key *key)
 
 	if (entry) {
 		entry->inode = key->inode;
+		entry->changed = key->changed;
 		entry->dev = key->dev;
 	}
 	if (!entry || (bpf_map_update_elem(&stacks_file_ids, key, &file, BPF_NOEXIST) &&

@@ -73,8 +73,9 @@ struct stacks_file_event {
 	struct event_head head; /* who.pid: a process that maps it now */
 	__u64 start, end;       /* there: /proc/PID/map_files/start-end */
 	__u64 inode;
-	__u32 dev;  /* kernel's: major << 20 | minor */
-	__u32 file; /* number */
+	__u64 changed; /* when it was last written to, ns */
+	__u32 dev;     /* kernel's: major << 20 | minor */
+	__u32 file;    /* number */
 };
 
 /* A thread that is not on a CPU, as the iterator stacks_waits has it. */

@@ -48,8 +48,9 @@ enum stacks_file_flag {
 /* Element of the mmapped array stacks_files, by file number. */
 struct stacks_file {
 	__u32 flags;
-	__u32 told; /* EVENT_STACKS_FILE has gone out; kernel side, as the next two */
+	__u32 told; /* EVENT_STACKS_FILE has gone out; kernel side, as the next three */
 	__u64 inode;
+	__u64 changed; /* as in its key */
 	__u32 dev;
 	__u32 page, npages; /* in stacks_pages, one for each UNWIND_PAGE from its base on */
 	__u32 nsegments;
