@@ -49,8 +49,8 @@ struct python_strings { /* as they lie in a code object */
 
 struct python_code {
 	struct python_strings check; /* another code object may come to lie there */
+	__s32 first_line;            /* ditto, made of the same name and line table */
 	__u32 number;
-	__u32 pad;
 };
 
 struct {
@@ -67,6 +67,7 @@ struct python_work {
 	__u64 state, interp; /* the thread state, and its interpreter, being looked at */
 	__u64 frame, code, code_type;
 	__u32 tid, proc_id;
+	__s32 first_line; /* of the code object */
 	__u32 n, end;
 	__u32 more;    /* the frame before belongs to the same entry */
 	__u8 raw[128]; /* PYTHON_FRAME_SIZE of it are read */
@@ -129,8 +130,8 @@ static __always_inline bool python_draft_fill(struct python_draft *d, const stru
 	__u32 length;
 	__u64 size;
 
-	if (PYTHON_READ(e->first_line, w->code + at->code_first_line) ||
-	    !python_text(at, w->strings.name, &e->name, e->name_bytes, PYTHON_NAME) ||
+	e->first_line = w->first_line;
+	if (!python_text(at, w->strings.name, &e->name, e->name_bytes, PYTHON_NAME) ||
 	    !python_text(at, w->strings.path, &e->path, e->path_bytes, PYTHON_PATH) ||
 	    PYTHON_READ(size, w->strings.lines + at->bytes_size) || size >> 31)
 		return false;
@@ -183,11 +184,12 @@ static __noinline int python_tell(struct python_work *w, __u32 number)
 static __noinline __u32 python_number(struct python_work *w)
 {
 	struct python_code_key key = { .code = w->code, .proc_id = w->proc_id };
-	struct python_code *known, new = { .check = w->strings };
+	struct python_code *known;
+	struct python_code new = { .check = w->strings, .first_line = w->first_line };
 
 	known = bpf_map_lookup_elem(&stacks_python_codes, &key);
 	if (known && known->check.path == w->strings.path && known->check.name == w->strings.name &&
-	    known->check.lines == w->strings.lines)
+	    known->check.lines == w->strings.lines && known->first_line == w->first_line)
 		return known->number;
 	if (!python_is_code(w))
 		return PYTHON_NO_CODE;
@@ -259,7 +261,8 @@ static long python_step(__u32 i, struct python_walk *c)
 		python_entered(c->s, w);
 		return 0;
 	}
-	if (PYTHON_READ(w->strings, w->code + w->at.code_strings))
+	if (PYTHON_READ(w->strings, w->code + w->at.code_strings) ||
+	    PYTHON_READ(w->first_line, w->code + w->at.code_first_line))
 		goto unread;
 	number = python_number(w);
 	if (number != PYTHON_NO_CODE) {

@@ -198,6 +198,30 @@ else:
 
 
 @test
+def a_code_object_in_the_place_of_another_has_its_own_lines():
+    """Both of the same path, name and line table: only their first lines tell them apart."""
+    code = """
+import time
+def template():
+    time.sleep(0.007)
+places = []
+def nap(line):
+    made = template.__code__.replace(co_firstlineno=line)
+    places.append(id(made))
+    for i in range(3):
+        exec(made)
+for i in range(1, 21):
+    nap(1000 * i)
+print("places=%d" % len(set(places)))
+"""
+    result, rows = sample([python(), "-c", code])
+    places = result.truth["places"]
+    assert places < 20, "no place was used again"
+    seen = {r.python[0][2] for r in rows if r.state == "sleep" and r.python}
+    assert seen == {1000 * i + 1 for i in range(1, 21)}, f"{places} places: {sorted(seen)}"
+
+
+@test
 def processes_that_end_at_once_have_their_names():
     code = "import time\ndef brief():\n    time.sleep(0.004)\nbrief()"
     _, rows = sample(["sh", "-c", 'for i in 1 2 3 4 5 6 7 8 9 10; do "$0" -c "$1"; done',
