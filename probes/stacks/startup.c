@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "code_image.h"
 #include "so_cache.h"
 
 static const char standard_dirs[] = "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:"
@@ -126,8 +127,10 @@ struct needs {
 
 static void read_dynamic(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh, struct needs *needs)
 {
-	Elf_Data *data = elf_getdata(scn, NULL);
+	Elf_Data *data = code_image_data(elf_getscn(elf, sh->sh_link)); /* names */
 	GElf_Dyn dyn;
+
+	data = data ? code_image_data(scn) : NULL;
 
 	for (int i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
 		const char *text;
@@ -164,7 +167,7 @@ static void add_library(struct startup *s, const struct needs *needs, const char
 
 static void search_elf(struct startup *s, const struct startup_file *f)
 {
-	Elf *elf = elf_begin(f->fd, ELF_C_READ_MMAP, NULL);
+	Elf *elf = code_image_begin(f->fd);
 	struct needs needs = { 0 };
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
@@ -206,7 +209,6 @@ static void search_script(struct startup *s, char *line)
 
 void startup_find(struct startup *s, const char *command)
 {
-	elf_version(EV_CURRENT);
 	add_program(s, command);
 	for (size_t i = 0; i < s->n; i++) { /* the list grows */
 		char head[256] = "";

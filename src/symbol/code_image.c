@@ -199,6 +199,15 @@ bool code_image_is_code(const struct code_image *image, uint64_t address)
 	return false;
 }
 
+Elf_Data *code_image_data(Elf_Scn *section)
+{
+	GElf_Shdr header;
+
+	return section && gelf_getshdr(section, &header) && header.sh_size <= ELF_SECTION_MAX
+		       ? elf_getdata(section, NULL)
+		       : NULL;
+}
+
 Elf_Data *code_image_section(Elf *elf, const char *name)
 {
 	Elf_Scn *section = NULL;

@@ -42,7 +42,9 @@ bool elf_identity_equal(const struct elf_identity *a, const struct elf_identity 
 /* The file's own address of what lies at that offset of it; false: no code segment has it. */
 bool code_image_address(const struct code_image *image, uint64_t offset, uint64_t *address);
 bool code_image_is_code(const struct code_image *image, uint64_t address);
-/* Data of a section of that name and at most ELF_SECTION_MAX bytes; NULL: none. */
+/* Data of a section of at most ELF_SECTION_MAX bytes; NULL: none. All of it is read. */
+Elf_Data *code_image_data(Elf_Scn *section);
+/* Ditto, of that name as it stands in the file. */
 Elf_Data *code_image_section(Elf *elf, const char *name);
 
 #endif

@@ -3,23 +3,9 @@
 #include <gelf.h>
 #include <string.h>
 
+#include "code_image.h"
 #include "elf_symbols.h"
 #include "elf_private.h"
-
-/* Bytes of the code at an address of the file. */
-static bool code_at(const struct elf_symbols *s, uint64_t address, uint8_t *to, size_t size)
-{
-	uint64_t offset;
-	Elf_Data *data;
-
-	if (!elf_symbols_offset(s, address, &offset))
-		return false;
-	data = elf_getdata_rawchunk(s->elf, (int64_t)offset, size, ELF_T_BYTE);
-	if (!data || data->d_size != size)
-		return false;
-	memcpy(to, data->d_buf, size);
-	return true;
-}
 
 static uint64_t relative(uint64_t after, const uint8_t *displacement)
 {
@@ -34,14 +20,15 @@ static const char *name_in(const struct elf_symbols *s, Elf_Scn *section, const 
 			   uint64_t slot)
 {
 	Elf_Scn *symbols = elf_getscn(s->elf, header->sh_link);
-	Elf_Data *data = elf_getdata(section, NULL), *names;
+	Elf_Data *data = code_image_data(section), *names;
 	size_t n = data && header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
 	GElf_Shdr table;
 	GElf_Rela rela;
 	GElf_Sym sym;
 
-	names = symbols ? elf_getdata(symbols, NULL) : NULL;
-	if (!names || !gelf_getshdr(symbols, &table))
+	names = code_image_data(symbols);
+	if (!names || !gelf_getshdr(symbols, &table) ||
+	    !code_image_data(elf_getscn(s->elf, table.sh_link)))
 		return NULL;
 	for (size_t i = 0; i < n; i++)
 		if (gelf_getrela(data, (int)i, &rela) && rela.r_offset == slot &&
@@ -69,7 +56,7 @@ static const char *stub_name(const struct elf_symbols *s, uint64_t stub)
 	uint8_t code[11];
 	size_t at = 0;
 
-	if (!code_at(s, stub, code, sizeof(code)))
+	if (!elf_symbols_read(s, stub, code, sizeof(code)))
 		return NULL;
 	if (!memcmp(code, endbr, sizeof(endbr)))
 		at = sizeof(endbr);
@@ -86,7 +73,7 @@ const char *elf_symbols_called(const struct elf_symbols *s, uint64_t return_addr
 	uint8_t code[6];
 	uint64_t target;
 
-	if (!code_at(s, return_address - sizeof(code), code, sizeof(code)))
+	if (!elf_symbols_read(s, return_address - sizeof(code), code, sizeof(code)))
 		return NULL;
 	if (code[0] == 0xff && code[1] == 0x15) /* call *displacement(%rip) */
 		return slot_name(s, relative(return_address, code + 2));

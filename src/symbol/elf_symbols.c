@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "code_image.h"
 #include "elf_private.h"
 
 #define PAGE 4096ULL
@@ -29,8 +30,6 @@ struct elf_symbols *elf_symbols_open(const char *path, uint64_t inode)
 	struct elf_symbols *s;
 	struct stat st;
 
-	if (elf_version(EV_CURRENT) == EV_NONE)
-		return NULL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		abort();
@@ -38,8 +37,8 @@ struct elf_symbols *elf_symbols_open(const char *path, uint64_t inode)
 	s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (s->fd >= 0 && !fstat(s->fd, &st) && S_ISREG(st.st_mode) &&
 	    (!inode || st.st_ino == inode))
-		s->elf = elf_begin(s->fd, ELF_C_READ_MMAP, NULL);
-	if (s->elf && elf_kind(s->elf) == ELF_K_ELF)
+		s->elf = code_image_begin(s->fd); /* read, not mapped: it may be cut meanwhile */
+	if (s->elf)
 		return s;
 	elf_symbols_close(s);
 	return NULL;
@@ -118,11 +117,13 @@ static bool usable(const GElf_Sym *sym, const char *name, struct elf_symbol *out
 static bool each_of(const struct elf_symbols *s, Elf_Scn *section, const GElf_Shdr *header,
 		    bool (*take)(void *ctx, const struct elf_symbol *symbol), void *ctx)
 {
-	Elf_Data *data = elf_getdata(section, NULL);
+	Elf_Data *data = code_image_data(section);
 	size_t n = data && header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
 	struct elf_symbol symbol;
 	GElf_Sym sym;
 
+	if (!code_image_data(elf_getscn(s->elf, header->sh_link)))
+		return true; /* no names */
 	for (size_t i = 0; i < n; i++) {
 		if (!gelf_getsym(data, (int)i, &sym))
 			continue;

@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -231,6 +233,30 @@ static void what_is_no_elf_file_is_refused(void **state)
 	assert_null(elf_symbols_open("/proc/self/exe", 1)); /* another inode */
 }
 
+/* Read, not mapped: what is gone is not found, and no signal. */
+static void a_file_that_is_cut_meanwhile(void **state)
+{
+	char path[] = "/tmp/dwell-cut-XXXXXX", bytes[4096];
+	int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), to = mkstemp(path);
+	struct elf_symbol symbol;
+	struct elf_symbols *s;
+	uint64_t address;
+	ssize_t n;
+
+	assert_true(from >= 0 && to >= 0);
+	while ((n = read(from, bytes, sizeof(bytes))) > 0)
+		assert_int_equal(write(to, bytes, (size_t)n), n);
+	s = elf_symbols_open(path, 0);
+	assert_non_null(s);
+	assert_int_equal(ftruncate(to, 64), 0);
+	assert_false(elf_symbols_function(s, "cycles_find", &symbol));
+	assert_false(elf_symbols_section(s, ".text", &address));
+	elf_symbols_close(s);
+	unlink(path);
+	close(from);
+	close(to);
+}
+
 /* Its return address; not inlined, so that it has one. */
 static __attribute__((noinline)) uint64_t here(void)
 {
@@ -309,6 +335,7 @@ int main(void)
 		cmocka_unit_test(a_chain_is_no_cycle),
 		cmocka_unit_test(a_variable_by_its_address),
 		cmocka_unit_test(a_function_by_name_and_back),
+		cmocka_unit_test(a_file_that_is_cut_meanwhile),
 		cmocka_unit_test(what_is_no_elf_file_is_refused),
 		cmocka_unit_test(what_was_called),
 		cmocka_unit_test(the_site_is_behind_the_lock_code),
