@@ -66,8 +66,8 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_JIT, "jit_code_not_kept",
 	  "too much code made at run time: some of it has addresses, no names" },
 	{ COUNTER_LOST_CODE_FILE, "code_files_not_read",
-	  "a file with code could not be read, or was gone before it was opened: places in it have "
-	  "no names" },
+	  "a file with code could not be read, was gone before it was opened, or has too many "
+	  "functions: places in it have no names" },
 	{ COUNTER_LOST_PYTHON_CODE, "python_frames_unnamed",
 	  "a Python function could not be read, or the ring was full: a frame has no name" },
 	{ COUNTER_LOST_PYTHON_BODY, "python_functions_lost",

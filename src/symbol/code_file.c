@@ -28,6 +28,7 @@ struct code_file {
 	struct ranges starts; /* of functions without a symbol */
 	struct inlined *dwarf;
 	bool unreadable, no_starts, no_dwarf; /* was not to be had: do not try again */
+	bool cut;                             /* some of its functions have no name */
 	uint64_t used;
 	UT_hash_handle hh;
 };
@@ -205,10 +206,13 @@ static void read_functions(struct code_files *all, struct code_file *f)
 	elf_end(elf);
 	if (fd >= 0 && fd != f->fd)
 		close(fd);
-	if (f->functions)
-		all->bytes += elf_functions_bytes(f->functions);
-	else
+	if (!f->functions) {
 		f->unreadable = true;
+		return;
+	}
+	all->bytes += elf_functions_bytes(f->functions);
+	all->cut += !f->cut && elf_functions_cut(f->functions);
+	f->cut = elf_functions_cut(f->functions);
 }
 
 /* Lets tables go, least recently used first, until there is room. */

@@ -26,7 +26,7 @@ struct code_file;
 struct code_files {
 	struct code_file *list; /* by identity */
 	size_t n, open, bytes, dwarf;
-	uint64_t clock;
+	uint64_t clock, cut; /* files of whose functions some have no name, for want of room */
 	struct roots roots;
 };
 

@@ -13,6 +13,7 @@ struct elf_functions {
 	struct ranges ranges; /* value: where the name stands in names */
 	char *names;
 	size_t nnames;
+	bool cut;
 };
 
 /* By address; those without a size first, then the worst first, for the last one wins. */
@@ -56,16 +57,28 @@ static const char *const suffixes[] = {
 	[ELF_PLT] = "@plt",
 };
 
-/* Names of equal text that follow each other share it. */
-static int keep(struct elf_functions *f, const struct elf_function *list, size_t n)
+/* How many have room for their names, which take that many bytes. */
+static size_t fitting(const struct elf_function *list, size_t n, size_t *bytes)
 {
+	*bytes = 1;
+	for (size_t i = 0; i < n; i++) {
+		size_t size = list[i].len + strlen(suffixes[list[i].suffix]) + 1;
+
+		if (*bytes + size > ELF_NAMES_MAX)
+			return i;
+		*bytes += size;
+	}
+	return n;
+}
+
+static int keep(struct elf_functions *f, const struct elf_function *list, size_t all)
+{
+	size_t bytes, n = fitting(list, all, &bytes);
 	struct range *ranges = calloc(n + 1, sizeof(*ranges));
-	size_t bytes = 1;
 	int err;
 
-	for (size_t i = 0; i < n; i++)
-		bytes += list[i].len + strlen(suffixes[list[i].suffix]) + 1;
-	f->names = bytes < UINT32_MAX ? malloc(bytes) : NULL;
+	f->names = malloc(bytes);
+	f->cut |= n < all;
 	if (!ranges || !f->names) {
 		free(ranges);
 		return -1;
@@ -100,6 +113,7 @@ struct elf_functions *elf_functions_read(const struct code_image *image, Elf *co
 	if (gather.n)
 		qsort(gather.list, gather.n, sizeof(*gather.list), by_address);
 	give_sizes(gather.list, gather.n);
+	f->cut = gather.cut;
 	err = keep(f, gather.list, gather.n);
 	elf_gather_free(&gather);
 	if (!err)
@@ -124,6 +138,11 @@ const char *elf_functions_find(const struct elf_functions *f, uint64_t address, 
 	if (!ranges_find(&f->ranges, address, start, &value))
 		return NULL;
 	return f->names + value;
+}
+
+bool elf_functions_cut(const struct elf_functions *f)
+{
+	return f->cut;
 }
 
 size_t elf_functions_bytes(const struct elf_functions *f)

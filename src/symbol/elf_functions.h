@@ -15,6 +15,7 @@
 #define DWELL_ELF_FUNCTIONS_H
 
 #include <libelf.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ struct elf_functions *elf_functions_read(const struct code_image *image, Elf *co
 void elf_functions_free(struct elf_functions *f);
 /* The function at an address, as the linker knows it; NULL: none. start: of that function. */
 const char *elf_functions_find(const struct elf_functions *f, uint64_t address, uint64_t *start);
+/* There are more, or longer ones, than are kept: those at the highest addresses have no name. */
+bool elf_functions_cut(const struct elf_functions *f);
 size_t elf_functions_bytes(const struct elf_functions *f);
 
 #endif

@@ -6,14 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A hostile file's names are compared no further: there may be a million long ones. */
+#define UNDERSCORES_MAX 64
+#define COMPARED_MAX 256
+
 static unsigned underscores(const struct elf_function *f)
 {
 	const char *name = f->name;
+	unsigned n = 0;
 
 	/* a mangled name begins with one, which says nothing */
 	if (f->len > 2 && name[0] == '_' && strchr("ZRD", name[1]))
 		return 0;
-	return (unsigned)strspn(name, "_");
+	while (n < UNDERSCORES_MAX && name[n] == '_')
+		n++;
+	return n;
 }
 
 int elf_function_merit(const struct elf_function *a, const struct elf_function *b)
@@ -31,7 +38,7 @@ int elf_function_merit(const struct elf_function *a, const struct elf_function *
 		return a->weak ? 1 : -1;
 	if (a->len != b->len)
 		return a->len < b->len ? -1 : 1;
-	order = memcmp(a->name, b->name, a->len);
+	order = memcmp(a->name, b->name, a->len < COMPARED_MAX ? a->len : COMPARED_MAX);
 	return order ? order : a->suffix - b->suffix;
 }
 
@@ -41,7 +48,8 @@ bool elf_gather_add(struct elf_gather *g, const struct elf_function *f)
 		size_t room = g->room ? 2 * g->room : 1024;
 		struct elf_function *list;
 
-		if (room > ELF_SYMBOLS_MAX)
+		g->cut = room > ELF_SYMBOLS_MAX;
+		if (g->cut)
 			return false;
 		list = reallocarray(g->list, room, sizeof(*list));
 		if (!list)
@@ -85,7 +93,7 @@ static uint64_t section_end(Elf *elf, size_t index)
 static void take(struct elf_gather *g, Elf *elf, const GElf_Sym *sym, const char *name, size_t left)
 {
 	int type = GELF_ST_TYPE(sym->st_info), bind = GELF_ST_BIND(sym->st_info);
-	size_t len = strnlen(name, left < UINT16_MAX ? left : UINT16_MAX);
+	size_t len = strnlen(name, left < ELF_NAME_MAX ? left : ELF_NAME_MAX);
 	const char *version = memchr(name, '@', len);
 	struct elf_function f = {
 		.start = sym->st_value,

@@ -9,8 +9,11 @@
 #include <stdint.h>
 
 #include "code_image.h"
+#include "interned.h"
 
 #define ELF_SYMBOLS_MAX (1U << 20) /* of one file; the others have no name */
+#define ELF_NAMES_MAX (128U << 20) /* bytes of them, ditto */
+#define ELF_NAME_MAX INTERNED_STRING
 
 enum elf_suffix { ELF_PLAIN, ELF_IFUNC, ELF_PLT };
 
@@ -27,6 +30,7 @@ struct elf_gather {
 	const struct code_image *image;
 	struct elf_function *list;
 	size_t n, room;
+	bool cut; /* there were more than ELF_SYMBOLS_MAX */
 };
 
 /* Functions of all symbol tables. */

@@ -20,7 +20,7 @@ struct slot {
 
 struct slots {
 	struct slot *list;
-	size_t n;
+	size_t n, resolved;
 };
 
 static int by_place(const void *a, const void *b)
@@ -51,13 +51,15 @@ static void name_resolved(const struct elf_gather *g, struct slot *slot, uint64_
 static void name_symbol(struct slot *slot, Elf_Data *symbols, Elf_Data *names, uint64_t index)
 {
 	GElf_Sym sym;
+	size_t left;
 
 	if (index > INT32_MAX || !gelf_getsym(symbols, (int)index, &sym) || !sym.st_name ||
 	    sym.st_name >= names->d_size)
 		return;
 	slot->name = (const char *)names->d_buf + sym.st_name;
-	slot->len = strnlen(slot->name, names->d_size - sym.st_name);
-	if (slot->len == names->d_size - sym.st_name)
+	left = names->d_size - sym.st_name;
+	slot->len = strnlen(slot->name, left < ELF_NAME_MAX ? left : ELF_NAME_MAX);
+	if (slot->len == left)
 		slot->name = NULL; /* not terminated */
 }
 
@@ -78,13 +80,12 @@ static void add_slots(const struct elf_gather *g, struct slots *slots, Elf *elf,
 	GElf_Shdr table, unused;
 	Elf_Data *symbols = bounded(elf, header->sh_link, &table, false), *names, *data;
 	size_t n = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
-	size_t resolved = 0;
 	struct slot *more;
 	GElf_Rela rela;
 
 	names = symbols ? bounded(elf, table.sh_link, &unused, true) : NULL;
 	data = elf_getdata(section, NULL);
-	if (!data || n > ELF_SYMBOLS_MAX)
+	if (!data || n > ELF_SYMBOLS_MAX - slots->n) /* of all sections */
 		return;
 	more = reallocarray(slots->list, slots->n + n + 1, sizeof(*more));
 	if (!more)
@@ -94,11 +95,11 @@ static void add_slots(const struct elf_gather *g, struct slots *slots, Elf *elf,
 		struct slot slot = { .at = rela.r_offset };
 		uint64_t type = GELF_R_TYPE(rela.r_info);
 
-		if (type == R_X86_64_IRELATIVE && resolved++ < RESOLVED_MAX)
+		if (type == R_X86_64_IRELATIVE && slots->resolved++ < RESOLVED_MAX)
 			name_resolved(g, &slot, (uint64_t)rela.r_addend);
 		else if (names && (type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT))
 			name_symbol(&slot, symbols, names, GELF_R_SYM(rela.r_info));
-		if (slot.name && slot.len && slot.len < UINT16_MAX)
+		if (slot.name && slot.len)
 			slots->list[slots->n++] = slot;
 	}
 }

@@ -90,6 +90,7 @@ void names_close(struct names *n)
 void names_count(const struct names *n, struct names_counts *counts)
 {
 	*counts = n->counts;
+	counts->files_lost += n->code.cut;
 	counts->jit_lost = jits_lost(&n->jits);
 }
 

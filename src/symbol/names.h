@@ -59,12 +59,12 @@ const struct stack_frame *names_mark(struct names *n, enum stack_frame_kind kind
 				     const char *module, const char *path, uint32_t line);
 
 struct names_counts {
-	uint64_t frames, unnamed; /* distinct places; of them without a function's name */
-	uint64_t files, files_lost;
-	uint64_t jit_unnamed; /* places in no file without a function's name */
-	uint64_t untold;      /* places in files that were never told of */
-	uint64_t lost;        /* frames and marks that found no room */
-	uint64_t jit_lost;    /* processes with JIT code, and regions of it, that found none */
+	uint64_t frames, unnamed;   /* distinct places; of them without a function's name */
+	uint64_t files, files_lost; /* not read, or not with all of its functions */
+	uint64_t jit_unnamed;       /* places in no file without a function's name */
+	uint64_t untold;            /* places in files that were never told of */
+	uint64_t lost;              /* frames and marks that found no room */
+	uint64_t jit_lost; /* processes with JIT code, and regions of it, that found none */
 };
 void names_count(const struct names *n, struct names_counts *counts);
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -162,9 +163,84 @@ static void stubs_have_the_names_of_what_they_call(void **state)
 	names_close(n);
 }
 
+#define HOSTILE 20000 /* functions of 16 bytes, all with one name of 64 KiB */
+#define HOSTILE_NAME 65536
+
+struct hostile {
+	Elf64_Ehdr head;
+	Elf64_Phdr code;
+	Elf64_Shdr sections[3];
+	Elf64_Sym symbols[HOSTILE];
+	char name[HOSTILE_NAME + 1];
+};
+
+static void make_hostile(const char *path)
+{
+	struct hostile *h = calloc(1, sizeof(*h));
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_non_null(h);
+	memcpy(h->head.e_ident, ELFMAG "\2\1\1", SELFMAG + 3);
+	h->head.e_type = ET_DYN;
+	h->head.e_machine = EM_X86_64;
+	h->head.e_version = EV_CURRENT;
+	h->head.e_ehsize = sizeof(h->head);
+	h->head.e_phoff = offsetof(struct hostile, code);
+	h->head.e_phentsize = sizeof(h->code);
+	h->head.e_phnum = 1;
+	h->head.e_shoff = offsetof(struct hostile, sections);
+	h->head.e_shentsize = sizeof(h->sections[0]);
+	h->head.e_shnum = 3;
+	h->head.e_shstrndx = 2;
+	h->code = (Elf64_Phdr){ .p_type = PT_LOAD,
+				.p_flags = PF_R | PF_X,
+				.p_filesz = sizeof(*h),
+				.p_memsz = sizeof(*h) };
+	h->sections[1] = (Elf64_Shdr){ .sh_type = SHT_SYMTAB,
+				       .sh_offset = offsetof(struct hostile, symbols),
+				       .sh_size = sizeof(h->symbols),
+				       .sh_entsize = sizeof(h->symbols[0]),
+				       .sh_link = 2 };
+	h->sections[2] = (Elf64_Shdr){ .sh_type = SHT_STRTAB,
+				       .sh_offset = offsetof(struct hostile, name),
+				       .sh_size = sizeof(h->name) };
+	for (size_t i = 0; i < HOSTILE; i++)
+		h->symbols[i] = (Elf64_Sym){ .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+					     .st_shndx = 1,
+					     .st_value = 16 * i,
+					     .st_size = 16 };
+	memset(h->name, 'x', HOSTILE_NAME);
+	assert_int_equal(write(fd, h, sizeof(*h)), sizeof(*h));
+	close(fd);
+	free(h);
+}
+
+/* They would be 1.3 GB: names are cut, the last functions have none, and it is said. */
+static void names_beyond_all_measure_are_bounded(void **state)
+{
+	const char *path = in(fixtures(), "hostile");
+	struct names *n = names_open(false);
+	struct names_counts counts;
+	const char *name;
+
+	make_hostile(path);
+	add_file(n, KNOWN_FILE, path);
+	name = only_frame(n, file_frame(KNOWN_FILE, 1, true))->name;
+	assert_int_equal(strspn(name, "x"), 16384);
+	assert_int_equal(strlen(name), 16384);
+	names_count(n, &counts);
+	assert_int_equal(counts.files_lost, 1);
+	name = only_frame(n, file_frame(KNOWN_FILE, 16 * HOSTILE - 1, true))->name;
+	assert_string_equal(name, "hostile+0x4e1ff");
+	names_count(n, &counts);
+	assert_int_equal(counts.files_lost, 1);
+	names_close(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_beyond_all_measure_are_bounded),
 		cmocka_unit_test(every_byte_of_every_function),
 		cmocka_unit_test(behind_a_function_is_no_name),
 		cmocka_unit_test(without_a_size_up_to_the_next),
