@@ -224,6 +224,17 @@ __noinline int stacks_file_number(const struct stacks_found *f)
 
 /* ---- a list with something put in or cut out ---- */
 
+/*
+ * Something could not be looked at: until user space has read the process's mappings anew, which
+ * the next walk asks for, its stacks are not walked. In this order: see maps_publish().
+ */
+static __always_inline void maps_unsure(struct stacks_maps *maps)
+{
+	maps->asked = 0;
+	barrier();
+	maps->mm = 0;
+}
+
 /* What is being made of a process's list: without [start, end), and then with `add` there. */
 struct stacks_edit {
 	struct stacks_maps *maps;
@@ -339,7 +350,7 @@ __noinline int stacks_edit(struct stacks_maps *maps, const struct stacks_found *
 	if (!to)
 		return 0;
 	if (bpf_loop(STACKS_LOCK_TRIES, lock_step, &maps, 0) == STACKS_LOCK_TRIES) {
-		counter_add(COUNTER_LOST_MAPPING);
+		maps_unsure(maps);
 		return 0;
 	}
 	to->n = to->lost = 0;
@@ -465,7 +476,7 @@ __noinline int stacks_take_range(struct stacks_maps *maps, __u64 start, __u64 en
 		return 0;
 	bpf_loop(steps, range_step, &r, 0);
 	if (r.at < r.end)
-		counter_add(COUNTER_LOST_MAPPING);
+		maps_unsure(maps);
 	return 0;
 }
 
