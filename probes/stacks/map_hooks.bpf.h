@@ -6,7 +6,7 @@
 #ifndef DWELL_STACKS_MAP_HOOKS_BPF_H
 #define DWELL_STACKS_MAP_HOOKS_BPF_H
 
-#include "mappings.bpf.h"
+#include "range.bpf.h"
 
 static __always_inline __u64 mm_of(task_ref task)
 {

@@ -48,12 +48,13 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_MAPS, "processes_without_code",
 	  "table stacks_maps full: the stacks of a process are not taken" },
 	{ COUNTER_LOST_MAPPING, "code_mappings_lost",
-	  "a process has more code mapped than is kept, or could not be asked where: stacks end "
+	  "a process has more code mapped than is kept: stacks end "
 	  "there" },
 	{ COUNTER_LOST_STACK, "stacks_not_kept",
 	  "table stacks_seen full: a sample is counted without its stack" },
 	{ COUNTER_LOST_STACK_COPY, "stacks_cut",
-	  "ring full: a stack ends at a file whose unwind table was not made yet" },
+	  "ring full, or mappings changed meanwhile: a stack ends at a file whose unwind table was "
+	  "not made yet" },
 	{ COUNTER_BUSY_STACK, "stacks_not_taken",
 	  "a stack was not taken, as one was being taken on that CPU" },
 	{ COUNTER_LOST_SAMPLE, "stack_samples_lost",
