@@ -157,7 +157,7 @@ enum counter {
 	COUNTER_LOST_MAPPING,      /* too many mappings of a process: one is not kept */
 	COUNTER_LATE_STACK,        /* ring full: a stack is told when it is met again */
 	COUNTER_LOST_STACK,        /* stacks_seen full: a stack without its frames */
-	COUNTER_LOST_STACK_COPY,   /* ring full, list changed: a stack stays cut at a file without a table */
+	COUNTER_LOST_STACK_COPY,   /* a stack stays cut at a file without a table */
 	COUNTER_BUSY_STACK,        /* a walk was under way on that CPU: no stack taken */
 	COUNTER_LOST_SAMPLE,       /* stacks_rows full, or busy: a sample not counted */
 	COUNTER_LOST_STACK_BODY,   /* set by user space: samples of stacks that were never told */
