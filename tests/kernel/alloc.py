@@ -220,6 +220,25 @@ def dead_processes_leave_the_table():
 
 
 @full
+def an_exec_clears_what_is_in_other():
+    _, a = run([ALLOC, "becomes", 5, 50, ALLOC, "leak", 3, 100], "--limit", "memory_callers=1")
+    check(a, cleared=5, live=6, live_bytes=750)
+    (row,) = a["leaks"]
+    check(row, frames=["other"], allocations=111, live=6, live_bytes=750)
+
+
+@full
+def threads_that_ended_leave_the_table():
+    script = f"for i in 1 2 3 4 5 6 7 8 9 10; do {ALLOC} leak 100 10; done"
+    done, a = run(["sh", "-c", script], "--limit", "memory_threads=4", source="raw_tp")
+    check(caller(a["leaks"], "leak_here"), allocations=1000, live=1000)
+    assert not done.summary["trust"]["lost_total"], done.summary["trust"]["lost"]
+    done, a = run([ALLOC, "threads"], "--limit", "memory_threads=1", source="raw_tp", check=False)
+    assert done.summary["trust"]["lost"]["allocator_calls_lost"] > 500, done.summary["trust"]
+    assert a["incomplete"], a
+
+
+@full
 def samples_stand_for_all():
     n = 1000 if lib.EMULATED else 10000
     _, a = run([ALLOC, "leak", n, 100], "--sample-interval", 10)
