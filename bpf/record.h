@@ -172,6 +172,7 @@ enum counter {
 	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
 	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
 	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
+	COUNTER_LOST_CALL,         /* --alloc: no room for a thread: its call is not counted */
 	COUNTER_FOLDED_ROW,        /* set by user space: rows of dead processes, added to others */
 	COUNTER_MAX = 96
 };

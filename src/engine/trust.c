@@ -75,6 +75,9 @@ static const struct loss losses[] = {
 	  "no room for more Python functions: their frames have no name" },
 	{ COUNTER_LOST_BLOCK, "blocks_lost",
 	  "--alloc: table memory_blocks full: whether a block was freed is not known" },
+	{ COUNTER_LOST_CALL, "allocator_calls_lost",
+	  "--alloc: no room for a thread: a call of the malloc family, or who mapped memory, is "
+	  "not counted" },
 	{ COUNTER_LOST_CHANGE, "mappings_not_told",
 	  "--alloc: ring full: a mapping, or its end, is not counted" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },
