@@ -157,7 +157,7 @@ enum counter {
 	COUNTER_LOST_MAPPING,      /* too many mappings of a process: one is not kept */
 	COUNTER_LATE_STACK,        /* ring full: a stack is told when it is met again */
 	COUNTER_LOST_STACK,        /* stacks_seen full: a stack without its frames */
-	COUNTER_LOST_STACK_COPY,   /* ring full: a stack stays cut at a file without a table */
+	COUNTER_LOST_STACK_COPY,   /* a stack stays cut at a file without a table */
 	COUNTER_BUSY_STACK,        /* a walk was under way on that CPU: no stack taken */
 	COUNTER_LOST_SAMPLE,       /* stacks_rows full, or busy: a sample not counted */
 	COUNTER_LOST_STACK_BODY,   /* set by user space: samples of stacks that were never told */
@@ -172,6 +172,7 @@ enum counter {
 	COUNTER_OTHER_CALLER,      /* --alloc: a stack without a row: in `other` */
 	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
 	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
+	COUNTER_LOST_CALL,         /* --alloc: no room for a thread: its call is not counted */
 	COUNTER_FOLDED_ROW,        /* set by user space: rows of dead processes, added to others */
 	COUNTER_MAX = 96
 };

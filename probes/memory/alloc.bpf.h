@@ -22,7 +22,11 @@ static __always_inline struct memory_thread *thread_of(struct task_struct *task,
 
 	if (!thread)
 		thread = task_map_create(&memory_threads, task, &no_call);
-	if (thread && thread->thread_id != t->thread_id) {
+	if (!thread) {
+		counter_add(COUNTER_LOST_CALL);
+		return NULL;
+	}
+	if (thread->thread_id != t->thread_id) {
 		*thread = (struct memory_thread){};
 		thread->thread_id = t->thread_id;
 	}

@@ -285,49 +285,91 @@ static void add_late(struct probe *p, struct alloc *a, const char *path, const c
 		a->files[before].late_ns = now - since_ns;
 }
 
-/* The mapping around `address`; 0: the program's own file, and its dynamic linker. */
-static void add_mapped(struct probe *p, struct alloc *a, pid_t pid, uint64_t address,
-		       uint64_t since_ns)
+/* A mapping of a file's code: a line of /proc/PID/maps. */
+struct code_mapping {
+	unsigned long long start, end, inode;
+	uint32_t dev; /* as the kernel has it */
+	char path[4096];
+};
+
+static bool read_mapping(const char *line, struct code_mapping *m)
 {
-	char name[64], line[4500], path[4096], inside[4200], mode[8];
-	unsigned long long start, end;
+	unsigned major, minor;
+	char mode[8];
+
+	if (sscanf(line, "%llx-%llx %7s %*s %x:%x %llu %4095[^\n]", &m->start, &m->end, mode,
+		   &major, &minor, &m->inode, m->path) != 7)
+		return false;
+	m->dev = major << 20 | minor;
+	return mode[2] == 'x' && m->path[0] == '/';
+}
+
+static void add_mapping(struct probe *p, struct alloc *a, const struct code_mapping *m,
+			const struct memory_change *e)
+{
+	unsigned pid = e->head.who.pid;
+	char inside[4200];
+
+	/* by the mapping itself, as the file may have lost its name */
+	snprintf(inside, sizeof(inside), "/proc/%u/map_files/%llx-%llx", pid, m->start, m->end);
+	if (access(inside, R_OK))
+		snprintf(inside, sizeof(inside), "/proc/%u/root%s", pid, m->path);
+	add_late(p, a, inside, m->path, e->from);
+}
+
+/*
+ * The mapping around e->start; 0: the program's own file, and its dynamic linker. Says whether
+ * the file that was told of was there: the process may have another program since, or have
+ * unmapped it. A file that lies under another is mapped with the numbers of the other file
+ * system: it cannot be told, and is taken to be there.
+ */
+static bool add_mapped(struct probe *p, struct alloc *a, const struct memory_change *e)
+{
+	bool seen = false, other = false, any = false;
+	char name[64], line[4500];
+	struct code_mapping m;
 	FILE *f;
 
-	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
+	snprintf(name, sizeof(name), "/proc/%u/maps", e->head.who.pid);
 	f = fopen(name, "re");
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%llx-%llx %7s %*s %*s %*s %4095[^\n]", &start, &end, mode,
-			   path) != 4 ||
-		    mode[2] != 'x' || path[0] != '/')
+		if (!read_mapping(line, &m) ||
+		    (e->start && (e->start < m.start || e->start >= m.end)))
 			continue;
-		if (address && (address < start || address >= end))
-			continue;
-		/* by the mapping itself, as the file may have lost its name */
-		snprintf(inside, sizeof(inside), "/proc/%d/map_files/%llx-%llx", pid, start, end);
-		if (access(inside, R_OK))
-			snprintf(inside, sizeof(inside), "/proc/%d/root%s", pid, path);
-		add_late(p, a, inside, path, since_ns);
+		any = true;
+		seen |= m.dev == e->dev && m.inode == e->inode;
+		other |= m.dev == e->dev && m.inode != e->inode;
+		add_mapping(p, a, &m, e);
 	}
 	if (f)
 		fclose(f);
+	return seen || (any && !other);
+}
+
+/* By its name; a file that has none any more is told of again when it is mapped again. */
+static void add_named(struct probe *p, struct alloc *a, const struct memory_change *e)
+{
+	struct memory_file key = { .inode = e->inode, .dev = e->dev };
+	struct stat st;
+	char path[512];
+
+	alloc_path(p, e->inode, e->dev, path, sizeof(path));
+	if (path[0] == '/' && !stat(path, &st) && st.st_ino == e->inode)
+		add_late(p, a, path, path, e->from);
+	else
+		bpf_map_delete_elem(probe_map_fd(p, "memory_files"), &key);
 }
 
 void alloc_attach_code(struct probe *p, struct alloc *a, const struct memory_change *e)
 {
-	struct memory_file key = { .inode = e->inode, .dev = e->dev };
-	char name[32], path[512];
-	struct stat st;
+	bool lives;
+	char name[32];
 
 	snprintf(name, sizeof(name), "/proc/%u/exe", e->head.who.pid);
-	if (!e->head.who.pid || access(name, F_OK)) { /* it has ended, but others may come */
-		alloc_path(p, e->inode, e->dev, path, sizeof(path));
-		if (path[0] == '/' && !stat(path, &st) && st.st_ino == e->inode)
-			add_late(p, a, path, path, e->from);
-		else
-			bpf_map_delete_elem(probe_map_fd(p, "memory_files"), &key);
-		return;
-	}
-	add_mapped(p, a, (pid_t)e->head.who.pid, e->start, e->from);
+	lives = e->head.who.pid && !access(name, F_OK);
+	/* it may have ended, but others may come; without an inode all its files were meant */
+	if ((!lives || !add_mapped(p, a, e)) && e->inode)
+		add_named(p, a, e);
 }
 
 void alloc_attach_free(struct alloc *a)

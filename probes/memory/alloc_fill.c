@@ -312,6 +312,31 @@ static void finish_row(struct probe *p, struct alloc *a, struct report *r, struc
 	}
 }
 
+/*
+ * What `other` has of a process is not cleared by its exec: the row is of all processes. At most
+ * what the others leave of the tree lives.
+ */
+static void bound_other(const struct alloc_figures *tree, struct caller **list, size_t n)
+{
+	uint64_t live = tree->live, live_bytes = tree->live_bytes;
+	struct alloc_caller_row *other = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i]->other) {
+			other = &list[i]->row;
+			continue;
+		}
+		live = less(live, list[i]->row.live);
+		live_bytes = less(live_bytes, list[i]->row.live_bytes);
+	}
+	if (!other)
+		return;
+	if (other->live > live)
+		other->live = live;
+	if (other->live_bytes > live_bytes)
+		other->live_bytes = live_bytes;
+}
+
 static void fill_callers(struct probe *p, struct alloc *a, struct report *r, struct caller **list,
 			 size_t n)
 {
@@ -345,6 +370,7 @@ static void fill_lists(struct probe *p, struct alloc *a, struct report *r)
 		abort();
 	for (c = table; c; c = c->hh.next)
 		list[n++] = c;
+	bound_other(&r->memory.alloc.tree, list, n);
 	fill_callers(p, a, r, list, n);
 	free(list);
 	HASH_ITER(hh, table, c, next) {
@@ -368,13 +394,15 @@ static void fill_files(const struct alloc *a, struct report *r)
 
 int alloc_fill(struct probe *p, struct alloc *a, struct report *r)
 {
+	const uint64_t *counters = p->session->counters;
 	struct alloc_report *out = &r->memory.alloc;
 
 	out->present = true;
 	out->sampled = p->session->options->sample_interval;
 	fill_tree(p, a, out);
-	out->incomplete =
-		out->tree.unknown || a->ranges_lost || p->session->counters[COUNTER_LOST_CHANGE];
+	/* a process that has no heap of its own is not cleared by its exec */
+	out->incomplete = out->tree.unknown || a->ranges_lost || counters[COUNTER_LOST_CHANGE] ||
+			  counters[COUNTER_LOST_CALL] || counters[COUNTER_OTHER_HEAP];
 	if (!r->final)
 		return 0;
 	fill_processes(p, a, r);

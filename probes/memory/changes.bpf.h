@@ -101,8 +101,10 @@ static __noinline int code_tell(struct file *file, __u64 address)
 	name.b = key.dev;
 	object_named(&name, (__u64)file); /* the process may be gone before we look */
 	e = change_new(t, CHANGE_CODE);
-	if (!e)
+	if (!e) { /* the next mapping tells of it */
+		bpf_map_delete_elem(&memory_files, &key);
 		return 0;
+	}
 	e->start = address;
 	e->inode = key.inode;
 	e->dev = key.dev;
@@ -325,7 +327,10 @@ int BPF_PROG(memory_alloc_exit)
 	__u64 count, bytes;
 	__u32 proc_id;
 
-	if (!t || BPF_CORE_READ(task, signal, live.counter))
+	if (!t)
+		return 0;
+	task_map_delete(&memory_threads, task);
+	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	proc_id = t->proc_id;
 	heap = bpf_map_lookup_elem(&memory_heaps, &proc_id);

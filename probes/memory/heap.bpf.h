@@ -73,11 +73,13 @@ __noinline int heap_open(__u32 proc_id)
 	struct memory_heap *heap;
 	__u32 key = proc_id; /* before 6.2 a map's key must be on the stack */
 
-	if (bpf_map_update_elem(&memory_heaps, &key, &no_heap, BPF_NOEXIST))
-		counter_add(COUNTER_OTHER_HEAP);
+	/* another thread may have made it meanwhile */
+	bpf_map_update_elem(&memory_heaps, &key, &no_heap, BPF_NOEXIST);
 	heap = bpf_map_lookup_elem(&memory_heaps, &key);
 	if (heap)
 		heap->brk = BPF_CORE_READ(task, mm, brk);
+	else
+		counter_add(COUNTER_OTHER_HEAP);
 	return 0;
 }
 
@@ -123,11 +125,12 @@ __noinline int caller_open(const struct memory_caller_key *which, __u64 address,
 	if (!which)
 		return 0;
 	key = *which;
-	if (bpf_map_update_elem(&memory_callers, &key, &no_caller, BPF_NOEXIST))
-		counter_add(COUNTER_OTHER_CALLER);
+	bpf_map_update_elem(&memory_callers, &key, &no_caller, BPF_NOEXIST);
 	caller = bpf_map_lookup_elem(&memory_callers, &key);
-	if (!caller)
+	if (!caller) {
+		counter_add(COUNTER_OTHER_CALLER);
 		return 0;
+	}
 	caller->address = address;
 	caller->stacked = stacked;
 	/* the mapping cannot be looked up while another thread changes one */

@@ -139,12 +139,13 @@ static void fill_rtt(struct probe *p, struct report *r, const struct network_liv
 	slots_hist(p, NETWORK_HIST_RTT, hist);
 	for (size_t i = 0; i < lives->n; i++) {
 		const struct network_live *live = &lives->rows[i];
-		struct network_row *row = network_row_of(r, live->sock.owner.proc_id);
+		struct network_row *row;
 
 		if (!live->srtt_us || !(live->sock.flags & NETWORK_ESTABLISHED) ||
 		    (live->sock.flags & NETWORK_MEASURED))
 			continue;
 		rtt_add(&r->network.tree, live);
+		row = network_row_of(r, live->sock.owner.proc_id);
 		if (row)
 			rtt_add(&row->figures, live);
 		hist[hist_bucket((uint64_t)live->srtt_us * 1000)]++;
@@ -183,6 +184,7 @@ static void fill_processes(struct probe *p, struct report *r)
 		fill_figures(&row->figures, counts);
 		n->nprocesses++;
 	}
+	network_index_rows(r);
 }
 
 static const struct absent_need needs[] = {

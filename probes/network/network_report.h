@@ -79,6 +79,7 @@ struct network_report {
 	struct network_figures tree;
 	struct network_row *processes; /* those that used sockets, in the ledger's order */
 	size_t nprocesses;
+	struct network_row **by_id;     /* the same, by proc_id, to be looked up */
 	struct network_peer_row *peers; /* by bytes, descending; bounded */
 	size_t npeers;
 	uint64_t peers_cut;

@@ -32,12 +32,32 @@ void network_lives_add(void *ctx, const void *data, size_t size)
 	lives->n += n;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	uint32_t x = (*(struct network_row *const *)a)->proc_id;
+	uint32_t y = (*(struct network_row *const *)b)->proc_id;
+
+	return (x > y) - (x < y);
+}
+
+void network_index_rows(struct report *r)
+{
+	struct network_report *n = &r->network;
+
+	n->by_id = report_alloc(r, (n->nprocesses + 1) * sizeof(struct network_row *));
+	for (size_t i = 0; i < n->nprocesses; i++)
+		n->by_id[i] = &n->processes[i];
+	qsort(n->by_id, n->nprocesses, sizeof(struct network_row *), by_id);
+}
+
 struct network_row *network_row_of(const struct report *r, uint32_t proc_id)
 {
-	for (size_t i = 0; i < r->network.nprocesses; i++)
-		if (r->network.processes[i].proc_id == proc_id)
-			return &r->network.processes[i];
-	return NULL;
+	const struct network_report *n = &r->network;
+	const struct network_row wanted = { .proc_id = proc_id }, *key = &wanted;
+	struct network_row **found =
+		bsearch(&key, n->by_id, n->nprocesses, sizeof(struct network_row *), by_id);
+
+	return found ? *found : NULL;
 }
 
 static uint32_t name_process(const struct probe *p, uint32_t proc_id, char comm[COMM_LEN])

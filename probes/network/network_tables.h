@@ -25,6 +25,8 @@ void network_fill_sockets(struct probe *p, struct report *r, const struct networ
 /* 0 or -errno. */
 int network_fill_peers(struct probe *p, struct report *r);
 int network_fill_errors(struct probe *p, struct report *r);
+/* Once all processes have their row. */
+void network_index_rows(struct report *r);
 /* The row of a process; NULL: it has none. */
 struct network_row *network_row_of(const struct report *r, uint32_t proc_id);
 

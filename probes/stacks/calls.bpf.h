@@ -3,7 +3,10 @@
 #ifndef DWELL_STACKS_CALLS_BPF_H
 #define DWELL_STACKS_CALLS_BPF_H
 
-#include "mappings.bpf.h"
+#include "range.bpf.h"
+
+/* While another thread changes the address space it cannot be looked at: for some microseconds. */
+#define STACKS_CALL_STEPS 256
 
 struct stacks_call {
 	__u64 start, len, prot;
@@ -14,11 +17,9 @@ struct stacks_call {
 static __always_inline int maps_changed(struct stacks_maps *maps, __u64 start, __u64 end,
 					__u64 take)
 {
-	struct stacks_found f = { .start = start, .end = end, .builder = STACKS_IN_HOOK };
-
 	if (take)
-		return stacks_take_range(maps, start, end, STACKS_FIND_TRIES + 32);
-	return stacks_edit(maps, &f, 0, 0);
+		return stacks_take_range(maps, start, end, STACKS_CALL_STEPS);
+	return stacks_cut_range(maps, start, end);
 }
 
 static __noinline int maps_call(__u32 proc_id, const struct stacks_call *c)

@@ -286,7 +286,7 @@ static bool knows_process(struct stacks_files *f, uint32_t proc_id)
 	static struct stacks_maps maps;
 
 	return !bpf_map_lookup_elem(probe_map_fd(f->probe, "stacks_maps"), &proc_id, &maps) &&
-	       maps.n;
+	       maps.mm;
 }
 
 /* The mappings of a process, by any of its threads: the first may have ended. */
@@ -295,9 +295,16 @@ static int take_process(struct stacks_files *f, pid_t pid)
 	return session_iterate_task(f->probe, "stacks_vmas", pid, take_nothing, NULL);
 }
 
+/* If all of its threads that we know of have ended, the next stack of another asks again. */
 void stacks_files_asked(struct stacks_files *f, const struct event_head *head)
 {
-	take_process(f, (pid_t)(head->who.tid ? head->who.tid : head->who.pid));
+	uint32_t tid = head->who.tid, pid = head->who.pid, proc_id = head->who.proc_id;
+
+	take_process(f, (pid_t)(tid ? tid : pid));
+	if (tid && tid != pid && !knows_process(f, proc_id))
+		take_process(f, (pid_t)pid);
+	if (!knows_process(f, proc_id))
+		bpf_map_delete_elem(probe_map_fd(f->probe, "stacks_maps"), &proc_id);
 }
 
 int stacks_files_seed(struct stacks_files *f)

@@ -6,36 +6,43 @@
 #ifndef DWELL_STACKS_MAP_HOOKS_BPF_H
 #define DWELL_STACKS_MAP_HOOKS_BPF_H
 
-#include "mappings.bpf.h"
+#include "range.bpf.h"
 
 static __always_inline __u64 mm_of(task_ref task)
 {
 	return (__u64)TASK_READ(task, mm);
 }
 
+/* What is not known of the parent for sure is not copied: the child's first walk asks for it. */
 SEC_TP("task_newtask")
 int BPF_PROG(stacks_newtask, struct task_struct *task, __u64 clone_flags)
 {
 	struct target *t = clone_flags & CLONE_THREAD ? NULL : target_of(task);
 	struct target *parent = t ? target_current() : NULL;
-	struct stacks_maps *maps;
-	__u32 from, proc_id;
+	struct stacks_maps *from, *maps;
+	__u32 proc_id, seq;
 
 	if (!parent)
 		return 0;
-	from = parent->proc_id;
 	proc_id = t->proc_id;
-	maps = maps_of(from);
-	if (!maps)
+	from = maps_of(parent->proc_id);
+	if (!from || from->mm != mm_of(bpf_get_current_task_btf()))
 		return 0;
-	bpf_map_update_elem(&stacks_maps, &proc_id, maps, BPF_ANY);
+	seq = *(volatile __u32 *)&from->seq;
+	if (seq & 1)
+		return 0;
+	bpf_map_update_elem(&stacks_maps, &proc_id, from, BPF_ANY);
 	maps = maps_of(proc_id);
 	if (!maps) {
 		counter_add(COUNTER_LOST_MAPS);
 		return 0;
 	}
+	if (seq != *(volatile __u32 *)&from->seq) {
+		bpf_map_delete_elem(&stacks_maps, &proc_id);
+		return 0;
+	}
 	maps->mm = mm_of(task);
-	maps->lock = 0;
+	maps->lock = maps->asked = 0;
 	return 0;
 }
 
@@ -71,7 +78,8 @@ int BPF_PROG(stacks_exec)
 	stacks_edit(maps, &all, 0, 0);
 	maps->asked = 0;
 	maps_program(maps, task);
-	maps->mm = mm_of(task);
+	/* unless something could not be looked at */
+	__sync_val_compare_and_swap(&maps->mm, STACKS_MM_OLD, mm_of(task));
 	return 0;
 }
 
@@ -89,9 +97,57 @@ int BPF_PROG(stacks_end)
 	return 0;
 }
 
+/* The process that the iterator is at, and whose mappings it reads there. One runs at a time. */
+struct stacks_reading {
+	__u64 mm;
+	__u32 proc_id, pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct stacks_reading);
+} stacks_reading SEC(".maps");
+
+/*
+ * All of a process has been read. Its list counts from now on, unless it does already, as after
+ * an exec, or maps_unsure() said meanwhile that something is missing in it.
+ */
+static __always_inline void maps_publish(struct stacks_reading *r)
+{
+	struct stacks_maps *maps = r->mm ? maps_of(r->proc_id) : NULL;
+
+	if (maps && !__sync_val_compare_and_swap(&maps->mm, 0, r->mm) &&
+	    !*(volatile __u32 *)&maps->asked)
+		maps->mm = 0;
+	r->mm = 0;
+}
+
+static __always_inline void maps_read(struct stacks_reading *r, struct target *t,
+				      struct stacks_found *f, __u64 mm)
+{
+	struct stacks_maps *maps;
+
+	if (r->mm != mm || r->proc_id != t->proc_id) {
+		maps_publish(r);
+		maps = maps_open(t->proc_id);
+		if (!maps)
+			return;
+		maps->asked = 1; /* this is the answer */
+		r->mm = mm;
+		r->proc_id = t->proc_id;
+	}
+	maps = f->flags & STACKS_VM_EXEC ? maps_of(t->proc_id) : NULL;
+	if (!maps)
+		return;
+	f->pid = t->pid;
+	stacks_take(maps, f);
+}
+
 /*
  * Run by dwell over one process: its own says which numbers the files have that it has mapped,
- * a target's is taken in.
+ * a target's is taken in, but not what is left of the program before an exec.
  */
 SEC("iter/task_vma")
 int stacks_vmas(struct bpf_iter__task_vma *ctx)
@@ -100,11 +156,18 @@ int stacks_vmas(struct bpf_iter__task_vma *ctx)
 	struct vm_area_struct *vma = ctx->vma;
 	struct stacks_found f = { .builder = STACKS_IN_ITERATOR };
 	struct stacks_vma row = {};
-	struct stacks_maps *maps;
+	struct stacks_reading *r;
 	struct target *t;
+	__u32 zero = 0;
+	__u64 mm;
 
-	if (!task || !vma)
+	r = bpf_map_lookup_elem(&stacks_reading, &zero);
+	if (!r)
 		return 0;
+	if (!task || !vma) { /* the end */
+		maps_publish(r);
+		return 0;
+	}
 	found_fill(&f, vma);
 	t = target_of(task);
 	if (!t) {
@@ -114,12 +177,9 @@ int stacks_vmas(struct bpf_iter__task_vma *ctx)
 			bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 		return 0;
 	}
-	maps = f.flags & STACKS_VM_EXEC ? maps_open(t->proc_id) : NULL;
-	if (!maps)
-		return 0;
-	maps->mm = mm_of(task);
-	f.pid = t->pid;
-	stacks_take(maps, &f);
+	mm = mm_of(task);
+	if ((__u64)KREAD_KNOWN(vma, vm_mm) == mm)
+		maps_read(r, t, &f, mm);
 	return 0;
 }
 

@@ -226,6 +226,17 @@ __noinline int stacks_file_number(const struct stacks_found *f)
 
 /* ---- a list with something put in or cut out ---- */
 
+/*
+ * Something could not be looked at: until user space has read the process's mappings anew, which
+ * the next walk asks for, its stacks are not walked. In this order: see maps_publish().
+ */
+static __always_inline void maps_unsure(struct stacks_maps *maps)
+{
+	maps->asked = 0;
+	barrier();
+	maps->mm = 0;
+}
+
 /* What is being made of a process's list: without [start, end), and then with `add` there. */
 struct stacks_edit {
 	struct stacks_maps *maps;
@@ -341,7 +352,7 @@ __noinline int stacks_edit(struct stacks_maps *maps, const struct stacks_found *
 	if (!to)
 		return 0;
 	if (bpf_loop(STACKS_LOCK_TRIES, lock_step, &maps, 0) == STACKS_LOCK_TRIES) {
-		counter_add(COUNTER_LOST_MAPPING);
+		maps_unsure(maps);
 		return 0;
 	}
 	to->n = to->lost = 0;
@@ -421,55 +432,7 @@ __noinline int stacks_take(struct stacks_maps *maps, const struct stacks_found *
 	return maps_say(maps, f, place) ? 0 : stacks_edit(maps, f, place, 1);
 }
 
-/* ---- the address space, asked ---- */
-
-static long found_take(struct task_struct *task, struct vm_area_struct *vma, struct stacks_found *f)
-{
-	found_fill(f, vma);
-	return 0;
-}
-
-struct stacks_range {
-	struct stacks_maps *maps;
-	__u64 at, end;
-};
-
-#define STACKS_FIND_TRIES 8
-#define STACKS_BUSY 16 /* EBUSY: the address space is being changed */
-
-/* The mapping at `at`, or nothing there: on to the next page. */
-static long range_step(__u32 i, struct stacks_range *r)
-{
-	struct stacks_found f = { .builder = STACKS_IN_HOOK };
-	long err;
-
-	if (r->at >= r->end)
-		return 1;
-	err = bpf_find_vma(bpf_get_current_task_btf(), r->at, found_take, &f, 0);
-	if (err == -STACKS_BUSY)
-		return 0; /* once more */
-	if (err) {
-		r->at += STACKS_PAGE;
-		return 0;
-	}
-	if ((f.flags & STACKS_VM_EXEC) || stacks_touch(r->maps, f.start, f.end))
-		stacks_take(r->maps, &f);
-	r->at = f.end;
-	return 0;
-}
-
-/* Takes in the code of [start, end): so many mappings, pages between and tries at most. */
-__noinline int stacks_take_range(struct stacks_maps *maps, __u64 start, __u64 end, __u32 steps)
-{
-	struct stacks_range r = { maps, start, end };
-
-	if (!maps)
-		return 0;
-	bpf_loop(steps, range_step, &r, 0);
-	if (r.at < r.end)
-		counter_add(COUNTER_LOST_MAPPING);
-	return 0;
-}
+/* ---- by process ---- */
 
 static __always_inline struct stacks_maps *maps_of(__u32 proc_id)
 {

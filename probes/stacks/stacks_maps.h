@@ -22,8 +22,8 @@ struct stacks_mapping {
 
 /* Value of the map stacks_maps, by proc_id. Sorted, apart. */
 struct stacks_maps {
-	__u64 mm;   /* whose they are: in an exec a task has left them before we know */
-	__u32 seq;  /* odd while it is written */
+	__u64 mm;  /* whose: in an exec a task has left them before we know; 0: not all are known */
+	__u32 seq; /* odd while it is written */
 	__u32 lock; /* of writers */
 	__u32 n;
 	__u32 asked; /* user space has been asked to read them */

@@ -82,7 +82,7 @@ static __always_inline int walk_frames(struct stacks_work *w, struct stacks_maps
 	if (newborn)
 		w->r.end = STACK_WHOLE;
 	if ((seq & 1) || seq != *(volatile __u32 *)&maps->seq) { /* changed under the walk */
-		w->body.n = 0;
+		w->hash = w->raw = w->late = w->body.n = 0;
 		w->r.end = STACK_NO_PROCESS;
 	}
 	return 0;
@@ -150,18 +150,35 @@ static __always_inline __u32 copy_stack(struct stacks_copy *e, __u64 sp)
 	return at;
 }
 
+/* The process's mappings, as they are at one moment. */
+static __always_inline bool copy_list(struct stacks_copy *e, struct stacks_maps *maps)
+{
+	__u32 seq = *(volatile __u32 *)&maps->seq, n = maps->n;
+
+	barrier_var(n);
+	if ((seq & 1) || n > STACKS_MAPPINGS ||
+	    bpf_probe_read_kernel(e->list, n * sizeof(e->list[0]), maps->list))
+		return false;
+	e->n = n;
+	return seq == *(volatile __u32 *)&maps->seq;
+}
+
 /* Has the level's stack walked by user space. Returns the hash that it will have; 0: none. */
 __noinline __u64 stacks_send_copy(__u32 level, __u32 proc_id)
 {
 	struct stacks_work *w = stacks_work_of(level);
 	struct stacks_maps *maps = maps_of(proc_id);
 	struct stacks_copy *e;
-	__u32 n;
 
 	if (!w || !maps)
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
+		counter_add(COUNTER_LOST_STACK_COPY);
+		return 0;
+	}
+	if (!copy_list(e, maps)) {
+		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
 		counter_add(COUNTER_LOST_STACK_COPY);
 		return 0;
 	}
@@ -173,12 +190,6 @@ __noinline __u64 stacks_send_copy(__u32 level, __u32 proc_id)
 	e->di = w->di;
 	e->known = w->r.known;
 	__builtin_memcpy(e->gp, w->r.gp, sizeof(e->gp));
-	n = maps->n;
-	barrier_var(n);
-	if (n > STACKS_MAPPINGS ||
-	    bpf_probe_read_kernel(e->list, n * sizeof(e->list[0]), maps->list))
-		n = 0;
-	e->n = n;
 	e->bytes = copy_stack(e, w->sp);
 	w->hash = e->hash;
 	event_submit(e);

@@ -48,12 +48,13 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_MAPS, "processes_without_code",
 	  "table stacks_maps full: the stacks of a process are not taken" },
 	{ COUNTER_LOST_MAPPING, "code_mappings_lost",
-	  "a process has more code mapped than is kept, or could not be asked where: stacks end "
+	  "a process has more code mapped than is kept: stacks end "
 	  "there" },
 	{ COUNTER_LOST_STACK, "stacks_not_kept",
 	  "table stacks_seen full: a sample is counted without its stack" },
 	{ COUNTER_LOST_STACK_COPY, "stacks_cut",
-	  "ring full: a stack ends at a file whose unwind table was not made yet" },
+	  "ring full, or mappings changed meanwhile: a stack ends at a file whose unwind table was "
+	  "not made yet" },
 	{ COUNTER_BUSY_STACK, "stacks_not_taken",
 	  "a stack was not taken, as one was being taken on that CPU" },
 	{ COUNTER_LOST_SAMPLE, "stack_samples_lost",
@@ -74,6 +75,9 @@ static const struct loss losses[] = {
 	  "no room for more Python functions: their frames have no name" },
 	{ COUNTER_LOST_BLOCK, "blocks_lost",
 	  "--alloc: table memory_blocks full: whether a block was freed is not known" },
+	{ COUNTER_LOST_CALL, "allocator_calls_lost",
+	  "--alloc: no room for a thread: a call of the malloc family, or who mapped memory, is "
+	  "not counted" },
 	{ COUNTER_LOST_CHANGE, "mappings_not_told",
 	  "--alloc: ring full: a mapping, or its end, is not counted" },
 	{ COUNTER_TORN, "torn_reads", "a living thread's record kept changing while it was read" },

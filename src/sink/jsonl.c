@@ -29,7 +29,7 @@ struct jsonl {
 	struct stats stats;
 	bool env;                         /* `env` goes before the metadata */
 	uint64_t on_cpu_ns, on_cpu_at_ns; /* of the ledger, at the last record */
-	bool failed;
+	bool failed;                      /* no more records */
 };
 
 static void jsonl_free(struct jsonl *j)
@@ -74,14 +74,14 @@ int jsonl_open(struct jsonl **out, const struct jsonl_config *config)
 /* A stream that broke is done with; the other goes on. */
 static bool wanted(const struct jsonl *j)
 {
-	return (j->out && !outfile_error(j->out)) || j->stats_out;
+	return (j->out && !j->failed) || j->stats_out;
 }
 
 /* A record on its way out: a short one is one write, a long one never whole in memory. */
 struct line {
-	struct jsonl *jsonl;
 	struct outfile *out;
 	size_t used;
+	bool begun; /* a part of it is out */
 	char text[1 << 16];
 };
 
@@ -90,8 +90,7 @@ static int line_flush(struct line *l)
 	int err = outfile_write(l->out, l->text, l->used);
 
 	l->used = 0;
-	if (err)
-		l->jsonl->failed = true;
+	l->begun = true;
 	return err;
 }
 
@@ -112,41 +111,46 @@ static int line_put(const char *text, size_t len, void *ctx)
 	return 0;
 }
 
-static void line_end(struct line *l, bool made)
+/* Of a record that could not be made whole, nothing is written, or the end of its line. */
+static bool line_end(struct line *l, bool made)
 {
-	if (!made && !l->jsonl->failed) {
-		log_msg(LOG_ERROR, "no memory for a record");
-		l->jsonl->failed = true;
+	if (outfile_error(l->out))
+		return false;
+	if (!made) {
+		log_msg(LOG_ERROR, "no memory for a record; the rest of them is dropped");
+		if (l->begun)
+			outfile_write(l->out, "\n", 1);
+		return false;
 	}
-	if (made && !line_put("\n", 1, l) && l->used)
+	if (!line_put("\n", 1, l) && l->used)
 		line_flush(l);
+	return !outfile_error(l->out);
 }
 
-static void write_line(struct jsonl *j, struct outfile *out, const json_t *record)
+/* record: NULL when there was no memory for it. */
+static bool write_line(struct outfile *out, const json_t *record)
 {
-	struct line l = { .jsonl = j, .out = out };
+	struct line l = { .out = out };
 
-	line_end(&l, !json_dump_callback(record, line_put, &l, RECORD_FORMAT));
+	return line_end(&l, record && !json_dump_callback(record, line_put, &l, RECORD_FORMAT));
 }
 
 static void write_summary(struct jsonl *j, const struct report *r)
 {
-	struct line l = { .jsonl = j, .out = j->out };
+	struct line l = { .out = j->out };
 	struct shape_writer w = { .put = line_put, .ctx = &l, .flags = RECORD_FORMAT };
 
 	summary_write(r, &w);
-	line_end(&l, !w.failed);
+	j->failed = !line_end(&l, !w.failed);
 }
 
-/* Takes the record; NULL is fine. */
+/* Takes the record; NULL: there was no memory for it. */
 static void emit(struct jsonl *j, json_t *record)
 {
-	if (!record)
-		return;
-	if (j->stats_out)
+	if (record && j->stats_out)
 		stats_add(&j->stats, record);
-	if (j->out && !outfile_error(j->out))
-		write_line(j, j->out, record);
+	if (j->out && !j->failed)
+		j->failed = !write_line(j->out, record);
 	json_decref(record);
 }
 
@@ -206,7 +210,8 @@ void jsonl_tree(struct jsonl *j, const struct report *r, const struct proc_membe
 		return;
 	}
 	if (j->config.exclude_children) {
-		emit(j, sample_json(taken));
+		if (taken->has_root)
+			emit(j, sample_json(taken));
 		return;
 	}
 	sample = *taken;
@@ -227,17 +232,21 @@ bool jsonl_failed(const struct jsonl *j)
 	return j->failed;
 }
 
+/* They are one record: a file without all of it would be none. */
 static int close_stats(struct jsonl *j, bool keep)
 {
+	bool whole = false;
 	json_t *stats;
+	int err;
 
 	if (!j->stats_out)
 		return 0;
-	stats = stats_json(&j->stats);
+	stats = keep ? stats_json(&j->stats) : NULL;
 	if (keep)
-		write_line(j, j->stats_out, stats);
+		whole = write_line(j->stats_out, stats);
 	json_decref(stats);
-	return outfile_close(j->stats_out, keep);
+	err = outfile_close(j->stats_out, whole);
+	return err || whole || !keep ? err : -ENOMEM;
 }
 
 int jsonl_close(struct jsonl *j, bool keep)

@@ -7,7 +7,8 @@
  *
  * A stream that breaks is said once on stderr and remembered (jsonl_failed); every later
  * call does nothing and succeeds, for the run must go on. A file appears whole at
- * jsonl_close, or not at all.
+ * jsonl_close, or not at all. When there is no memory for a record, those before it are
+ * whole; it and those after it are missing, and of a long one a part is the last line.
  */
 #ifndef DWELL_JSONL_H
 #define DWELL_JSONL_H
@@ -49,7 +50,10 @@ void jsonl_tree(struct jsonl *j, const struct report *r, const struct proc_membe
 		size_t n, const char *bpf_error);
 void jsonl_summary(struct jsonl *j, const struct report *r);
 bool jsonl_failed(const struct jsonl *j);
-/* Makes the files appear (keep) or removes them, and frees j; NULL is fine. 0 or -errno. */
+/*
+ * Makes the files appear (keep) or removes them, and frees j; NULL is fine. 0 or -errno, which
+ * is of the files alone: ask jsonl_failed of the records before.
+ */
 int jsonl_close(struct jsonl *j, bool keep);
 
 /* Time to the next tick: base below 1 s of run time, growing linearly to max at 10 s. */

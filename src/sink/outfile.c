@@ -21,6 +21,9 @@
 
 #include "err.h"
 
+#define LINKS_MAX 40   /* as the kernel follows */
+#define FIFO_TRIES 200 /* every 10 ms: two seconds */
+
 struct outfile {
 	int fd;
 	bool own_fd;
@@ -109,14 +112,50 @@ static int open_beside(struct outfile *f, mode_t mode)
 	return 0;
 }
 
+/* Where a link leads that stands at `path`; NULL: none stands there, or errno is ENOMEM. */
+static char *link_target(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int dir = slash ? (int)(slash - path + 1) : 0;
+	char link[PATH_MAX], *target;
+	ssize_t n = readlink(path, link, sizeof(link) - 1);
+
+	if (n <= 0)
+		return NULL;
+	link[n] = '\0';
+	if (asprintf(&target, "%.*s%s", link[0] == '/' ? 0 : dir, path, link) >= 0)
+		return target;
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* The file behind links, which need not be there yet: then realpath() does not tell. */
+static int follow_links(struct outfile *f, const char *path)
+{
+	f->path = realpath(path, NULL);
+	if (f->path)
+		return 0;
+	f->path = strdup(path);
+	for (int links = 0; f->path; links++) {
+		char *target = link_target(f->path);
+
+		if (!target)
+			return errno == ENOMEM ? -ENOMEM : 0;
+		free(f->path);
+		f->path = target;
+		if (links == LINKS_MAX)
+			return -ELOOP;
+	}
+	return -ENOMEM;
+}
+
 /* An existing file is replaced, so it must be one that we could have written over. */
 static int open_regular(struct outfile *f, const char *path, bool exists, mode_t mode)
 {
-	char *real = realpath(path, NULL);
+	int err = follow_links(f, path);
 
-	f->path = real ? real : strdup(path);
-	if (!f->path)
-		return -ENOMEM;
+	if (err)
+		return err;
 	if (exists && access(f->path, W_OK))
 		return -errno;
 	f->fd = open_unnamed(f->path, mode);
@@ -134,6 +173,47 @@ static bool is_alias(const char *path)
 	return !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/", 6);
 }
 
+/* Whether a signal waits that would end the program, or is to: a blocked one does not wake us. */
+static bool is_asked_to_end(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
+	       sigismember(&pending, SIGHUP);
+}
+
+/* A FIFO has to have a reader, who may come at the same time as we do. */
+static int open_fifo(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int fd = -1;
+
+	for (int tries = 0; fd < 0 && tries < FIFO_TRIES; tries++) {
+		if (tries && is_asked_to_end())
+			break;
+		if (tries)
+			nanosleep(&pause, NULL);
+		fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (fd < 0 && errno != ENXIO)
+			return -errno;
+	}
+	if (fd < 0)
+		return -ENXIO;
+	return fcntl(fd, F_SETFL, O_APPEND) ? -errno : fd;
+}
+
+/* What is no regular file, or has another name: written straight. */
+static int open_straight(struct outfile *f, const char *path, const struct stat *st)
+{
+	if (S_ISFIFO(st->st_mode)) {
+		f->fd = open_fifo(path);
+		return f->fd < 0 ? f->fd : 0;
+	}
+	f->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	return f->fd < 0 ? -errno : 0;
+}
+
 int outfile_open(struct outfile **out, const char *path)
 {
 	struct outfile *f = outfile_new(-1, path);
@@ -148,14 +228,16 @@ int outfile_open(struct outfile **out, const char *path)
 	if (exists && S_ISDIR(st.st_mode)) {
 		err = -EISDIR;
 	} else if (exists && (!S_ISREG(st.st_mode) || is_alias(path))) {
-		f->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-		err = f->fd < 0 ? -errno : 0;
+		err = open_straight(f, path, &st);
 	} else {
 		err = open_regular(f, path, exists, exists ? st.st_mode & 0777 : 0666);
 	}
 	if (err) {
 		outfile_free(f);
-		return err_set(err, "cannot write '%s'", path);
+		if (err != -ENXIO || !exists || !S_ISFIFO(st.st_mode))
+			return err_set(err, "cannot write '%s'", path);
+		err_set(0, "cannot write '%s': nobody reads the FIFO", path);
+		return err;
 	}
 	*out = f;
 	return 0;

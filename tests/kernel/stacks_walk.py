@@ -192,6 +192,49 @@ def mappings_of_a_process_that_was_there():
             dwell.wait(WAIT)
 
 
+FORKS = """
+import os, signal, sys, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+root = os.getpid()
+def child(function):
+    if not os.fork():
+        function()
+        os._exit(0)
+def stay():
+    while os.getppid() == root:
+        time.sleep(0.1)
+def brief():
+    for _ in range(40):
+        time.sleep(0.01)
+def forks():
+    while os.getppid() == root:
+        child(brief)
+        t = time.monotonic() + 0.01
+        while time.monotonic() < t:
+            os.getppid()
+for _ in range(int(sys.argv[1])):
+    child(stay)
+for _ in range(4):
+    child(forks)
+print("up", flush=True)
+sys.stdin.readline()
+"""
+
+
+@test(timeout=WAIT + 60)
+def children_of_a_process_that_is_being_read():
+    """Forked between the first stack of a process that was there and the answer, what it has."""
+    with started(PYTHON, "-c", FORKS, 300) as p:
+        p.stdout.readline()
+        record = subprocess.run(
+            lib.argv("attach", "--stacks", "--stack-quantum", 0, "-F", 499, "--python", "off",
+                     "--json", "--duration", 2, p.pid),
+            capture_output=True, check=True, text=True, timeout=WAIT).stdout
+    ends = json.loads(record.splitlines()[-1])["stacks"]["ends"]
+    assert ends["whole"] > 1000, ends
+    assert ends["no_mapping"] == 0, ends
+
+
 # ---- stacks ----
 
 def stacks_of(path, pid, state):

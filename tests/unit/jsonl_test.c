@@ -354,6 +354,55 @@ static void an_old_file_is_replaced_at_once(void **state)
 	assert_int_equal(mkdir(dir, 0700), 0);
 }
 
+static void a_link_to_a_file_that_is_not_there_yet(void **state)
+{
+	const char *link = in_dir("link");
+	char deep[128], target[128], text[64];
+	struct outfile *f;
+	struct stat st;
+
+	snprintf(deep, sizeof(deep), "%s/deep", dir);
+	snprintf(target, sizeof(target), "%s/deep/file", dir);
+	assert_int_equal(mkdir(deep, 0700), 0);
+	assert_int_equal(symlink("deep/second", link), 0);
+	assert_int_equal(symlink("file", in_dir("deep/second")), 0); /* from its own directory */
+	assert_int_equal(outfile_open(&f, link), 0);
+	outfile_write(f, "new\n", 4);
+	assert_int_equal(outfile_close(f, true), 0);
+	read_path(target, text, sizeof(text));
+	assert_string_equal(text, "new\n");
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	unlink(link);
+	assert_int_equal(symlink("link", link), 0);
+	assert_int_equal(outfile_open(&f, link), -ELOOP);
+	unlink(link);
+	unlink(target);
+	unlink(in_dir("deep/second"));
+	rmdir(deep);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+}
+
+static void a_fifo_wants_a_reader(void **state)
+{
+	const char *path = in_dir("fifo");
+	struct outfile *f;
+	char text[8];
+	int reader;
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(outfile_open(&f, path), -ENXIO);
+	assert_non_null(strstr(err_text(), "nobody reads"));
+	reader = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	assert_int_equal(outfile_open(&f, path), 0);
+	assert_int_equal(outfile_write(f, "x\n", 2), 0);
+	assert_int_equal(outfile_close(f, true), 0);
+	assert_int_equal(read(reader, text, sizeof(text)), 2);
+	close(reader);
+	unlink(path);
+}
+
 static void places_that_cannot_be_written(void **state)
 {
 	struct outfile *f;
@@ -446,6 +495,74 @@ static void a_broken_stream_is_remembered(void **state)
 	close(full);
 }
 
+static long allocations_left;
+
+static void *scarce(size_t size)
+{
+	return allocations_left-- > 0 ? malloc(size) : NULL;
+}
+
+/* One summary when so many allocations succeed; what became of the file's lines. */
+static size_t records_without_memory(struct report *r, long allocations, char *text, size_t size)
+{
+	const char *path = in_dir("scarce");
+	char prog[] = "prog", *argv[] = { prog, NULL };
+	struct jsonl *j;
+	size_t n;
+
+	assert_int_equal(jsonl_open(&j, &(struct jsonl_config){ .path = path, .fd = -1 }), 0);
+	jsonl_metadata(j, getpid(), argv);
+	assert_false(jsonl_failed(j));
+	allocations_left = allocations;
+	json_set_alloc_funcs(scarce, free);
+	jsonl_summary(j, r);
+	json_set_alloc_funcs(malloc, free);
+	assert_true(jsonl_failed(j));
+	jsonl_tree(j, r, NULL, 0, NULL); /* is not written any more */
+	jsonl_summary(j, r);
+	assert_int_equal(jsonl_close(j, true), 0);
+	n = read_path(path, text, size);
+	unlink(path);
+	return n;
+}
+
+static void a_record_without_memory_ends_the_records(void **state)
+{
+	static char text[1 << 22];
+	struct report r = made_report();
+	char *comm = calloc(1, 1 << 17), *end;
+	size_t n = records_without_memory(&r, 0, text, sizeof(text));
+
+	/* of a short one nothing is there */
+	end = strchr(text, '\n');
+	assert_non_null(end);
+	assert_int_equal(end + 1 - text, n);
+	/* of a long one a part, and the end of its line */
+	memset(comm, 'x', (1 << 17) - 1);
+	r.target = comm;
+	for (long some = 10; n == (size_t)(end + 1 - text) && some < 100000; some += 10)
+		n = records_without_memory(&r, some, text, sizeof(text));
+	assert_true(n > 1 << 16);
+	end = strchr(text, '\n');
+	assert_int_equal(end[1], '{');
+	end = strchr(end + 1, '\n');
+	assert_int_equal(end + 1 - text, n);
+	free(comm);
+}
+
+static void statistics_without_memory_make_no_file(void **state)
+{
+	const char *path = in_dir("stats");
+	struct jsonl *j;
+
+	assert_int_equal(jsonl_open(&j, &(struct jsonl_config){ .fd = -1, .stats_path = path }), 0);
+	allocations_left = 0;
+	json_set_alloc_funcs(scarce, free);
+	assert_int_equal(jsonl_close(j, true), -ENOMEM);
+	json_set_alloc_funcs(malloc, free);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void the_interval_grows(void **state)
 {
 	assert_int_equal(adaptive_interval_ms(100, 1000, 0), 100);
@@ -475,12 +592,16 @@ int main(void)
 		cmocka_unit_test(a_file_appears_whole),
 		cmocka_unit_test(a_file_that_is_not_kept_never_was),
 		cmocka_unit_test(an_old_file_is_replaced_at_once),
+		cmocka_unit_test(a_link_to_a_file_that_is_not_there_yet),
+		cmocka_unit_test(a_fifo_wants_a_reader),
 		cmocka_unit_test(places_that_cannot_be_written),
 		cmocka_unit_test(
 			a_full_device), /* says so on stderr, once; tests/cli looks at that */
 		cmocka_unit_test(a_reader_that_left),
 		cmocka_unit_test(records_in_order),
 		cmocka_unit_test(a_broken_stream_is_remembered),
+		cmocka_unit_test(a_record_without_memory_ends_the_records),
+		cmocka_unit_test(statistics_without_memory_make_no_file),
 		cmocka_unit_test(the_interval_grows),
 	};
 
