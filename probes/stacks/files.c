@@ -16,6 +16,7 @@
 #include "err.h"
 #include "session.h"
 #include "startup.h"
+#include "table_read.h"
 #include "table_store.h"
 #include "vdso.h"
 
@@ -38,8 +39,9 @@ struct stacks_files {
 	struct stacks_copy *copies[COPIES_WAITING];
 	size_t ncopies;
 	struct table_store store;
-	uint8_t *tries; /* by file: how often it could not be opened */
-	bool unopened;  /* some have been so TELL_TRIES times */
+	uint8_t *tries;  /* by file: how often it could not be opened */
+	uint32_t making; /* its table is being made; 0: none */
+	bool unopened;   /* some have been so TELL_TRIES times */
 	uint64_t again_ns;
 	stacks_named *named;
 	void *named_ctx;
@@ -47,14 +49,20 @@ struct stacks_files {
 
 /* ---- one file ---- */
 
-static void make_table(struct stacks_files *f, uint32_t file, int fd)
+static void read_ring(void *session)
+{
+	ring_buffer__consume(((struct session *)session)->ring);
+}
+
+/* With `ring` it is read meanwhile: not from within the reading. */
+static void make_table(struct stacks_files *f, uint32_t file, int fd, bool ring)
 {
 	struct eh_table t = { 0 };
 	int err;
 
 	if (table_store_shared(&f->store, file, fd))
 		return;
-	err = eh_table_read(&t, fd);
+	err = ring ? table_read(&t, fd, read_ring, f->probe->session) : eh_table_read(&t, fd);
 	table_store_put(&f->store, file, &t, err); /* if not, stacks end there and say so */
 	eh_table_free(&t);
 }
@@ -124,6 +132,8 @@ static void tell_again(struct stacks_files *f)
 
 static bool is_waiting(const struct stacks_files *f, uint32_t file)
 {
+	if (file == f->making)
+		return true;
 	for (size_t i = 0; i < f->nwaiting; i++)
 		if (f->waiting[i].file == file)
 			return true;
@@ -131,12 +141,15 @@ static bool is_waiting(const struct stacks_files *f, uint32_t file)
 }
 
 /* The table of the first file that waits. */
-static void make_first(struct stacks_files *f)
+static void make_first(struct stacks_files *f, bool ring)
 {
 	struct waiting_file w = f->waiting[0];
+	uint32_t outer = f->making; /* called as the ring is read for that one */
 
 	memmove(f->waiting, f->waiting + 1, --f->nwaiting * sizeof(w));
-	make_table(f, w.file, w.fd);
+	f->making = w.file;
+	make_table(f, w.file, w.fd, ring);
+	f->making = outer;
 	close(w.fd);
 }
 
@@ -153,7 +166,7 @@ void stacks_files_told(struct stacks_files *f, const struct stacks_file_event *e
 	}
 	f->tries[event->file] = 0;
 	if (f->nwaiting == FILES_WAITING)
-		make_first(f);
+		make_first(f, false);
 	f->named(f->named_ctx, event->file, m.fd, m.path, m.root_fd);
 	f->waiting[f->nwaiting++] = (struct waiting_file){ event->file, m.fd };
 	m.fd = -1;
@@ -183,7 +196,7 @@ void stacks_files_work(struct stacks_files *f,
 	struct stacks_copy_body b;
 
 	while (f->nwaiting) { /* the list grows as the ring is emptied */
-		make_first(f);
+		make_first(f, true);
 		ring_buffer__consume(f->probe->session->ring);
 	}
 	for (size_t i = 0; i < f->ncopies; i++) {
@@ -266,7 +279,7 @@ void stacks_files_prepare(struct stacks_files *f, const char *command)
 			if (!file->number || file->number >= f->store.nfiles)
 				continue;
 			f->store.files[file->number].told = 1;
-			make_table(f, file->number, file->fd);
+			make_table(f, file->number, file->fd, false);
 			f->named(f->named_ctx, file->number, file->fd, file->path, -1);
 		}
 	startup_free(&list);
