@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define LARGE (1 << 20) /* bytes; smaller ones take less than 2 ms */
-#define TURN_US 300
+#define TURN_US 2000
 
 struct job {
 	struct eh_table *table;
