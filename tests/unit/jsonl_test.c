@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The records of a report made by hand against golden files, compared whole, and that the
- * schema allows each; files that appear whole or not at all; streams that break.
+ * schema allows each; streams that break.
  * DWELL_GOLDEN_WRITE=1 writes the golden files anew; look at the difference then.
  */
 #include <setjmp.h>
@@ -23,6 +23,7 @@
 #include "outfile.h"
 #include "probe.h"
 #include "sampler.h"
+#include "scratch.h"
 #include "summary_shape.h"
 #include "tree_shape.h"
 
@@ -252,190 +253,6 @@ static void every_record_is_as_the_schema_says(void **state)
 	check_record(sample_schema(), sample_json(&s));
 }
 
-/* --- files --- */
-
-static char dir[64];
-
-static const char *in_dir(const char *name)
-{
-	static char path[2][128];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir, name);
-	return path[turn];
-}
-
-static int make_dir(void **state)
-{
-	snprintf(dir, sizeof(dir), "/tmp/dwell-jsonl-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
-}
-
-static size_t read_path(const char *path, char *text, size_t size)
-{
-	FILE *f = fopen(path, "re");
-	size_t n = f ? fread(text, 1, size - 1, f) : 0;
-
-	text[n] = '\0';
-	if (f)
-		fclose(f);
-	return n;
-}
-
-static void a_file_appears_whole(void **state)
-{
-	const char *path = in_dir("new");
-	struct outfile *f;
-	char text[64];
-	struct stat st;
-	mode_t mask = umask(027);
-
-	assert_int_equal(outfile_open(&f, path), 0);
-	assert_int_equal(outfile_write(f, "one\n", 4), 0);
-	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(outfile_write(f, "two\n", 4), 0);
-	assert_int_equal(outfile_close(f, true), 0);
-	umask(mask);
-	read_path(path, text, sizeof(text));
-	assert_string_equal(text, "one\ntwo\n");
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0640);
-	unlink(path);
-	assert_int_equal(rmdir(dir), 0); /* nothing else was left */
-	assert_int_equal(mkdir(dir, 0700), 0);
-}
-
-static void a_file_that_is_not_kept_never_was(void **state)
-{
-	struct outfile *f;
-
-	assert_int_equal(outfile_open(&f, in_dir("none")), 0);
-	assert_int_equal(outfile_write(f, "x", 1), 0);
-	assert_int_equal(outfile_close(f, false), 0);
-	assert_int_equal(rmdir(dir), 0);
-	assert_int_equal(mkdir(dir, 0700), 0);
-}
-
-static void an_old_file_is_replaced_at_once(void **state)
-{
-	const char *path = in_dir("old"), *link = in_dir("link");
-	FILE *old = fopen(path, "we");
-	struct outfile *f;
-	char text[64];
-	struct stat st;
-
-	fputs("old\n", old);
-	fclose(old);
-	assert_int_equal(chmod(path, 0600), 0);
-	assert_int_equal(symlink("old", link), 0);
-	assert_int_equal(outfile_open(&f, link), 0);
-	outfile_write(f, "new\n", 4);
-	read_path(path, text, sizeof(text));
-	assert_string_equal(text, "old\n");
-	assert_int_equal(outfile_close(f, true), 0);
-	read_path(path, text, sizeof(text));
-	assert_string_equal(text, "new\n");
-	assert_int_equal(lstat(link, &st), 0);
-	assert_true(S_ISLNK(st.st_mode)); /* the link is still one */
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-	unlink(link);
-	unlink(path);
-	assert_int_equal(rmdir(dir), 0);
-	assert_int_equal(mkdir(dir, 0700), 0);
-}
-
-static void a_link_to_a_file_that_is_not_there_yet(void **state)
-{
-	const char *link = in_dir("link");
-	char deep[128], target[128], text[64];
-	struct outfile *f;
-	struct stat st;
-
-	snprintf(deep, sizeof(deep), "%s/deep", dir);
-	snprintf(target, sizeof(target), "%s/deep/file", dir);
-	assert_int_equal(mkdir(deep, 0700), 0);
-	assert_int_equal(symlink("deep/second", link), 0);
-	assert_int_equal(symlink("file", in_dir("deep/second")), 0); /* from its own directory */
-	assert_int_equal(outfile_open(&f, link), 0);
-	outfile_write(f, "new\n", 4);
-	assert_int_equal(outfile_close(f, true), 0);
-	read_path(target, text, sizeof(text));
-	assert_string_equal(text, "new\n");
-	assert_int_equal(lstat(link, &st), 0);
-	assert_true(S_ISLNK(st.st_mode));
-	unlink(link);
-	assert_int_equal(symlink("link", link), 0);
-	assert_int_equal(outfile_open(&f, link), -ELOOP);
-	unlink(link);
-	unlink(target);
-	unlink(in_dir("deep/second"));
-	rmdir(deep);
-	assert_int_equal(rmdir(dir), 0);
-	assert_int_equal(mkdir(dir, 0700), 0);
-}
-
-static void a_fifo_wants_a_reader(void **state)
-{
-	const char *path = in_dir("fifo");
-	struct outfile *f;
-	char text[8];
-	int reader;
-
-	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(outfile_open(&f, path), -ENXIO);
-	assert_non_null(strstr(err_text(), "nobody reads"));
-	reader = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	assert_int_equal(outfile_open(&f, path), 0);
-	assert_int_equal(outfile_write(f, "x\n", 2), 0);
-	assert_int_equal(outfile_close(f, true), 0);
-	assert_int_equal(read(reader, text, sizeof(text)), 2);
-	close(reader);
-	unlink(path);
-}
-
-static void places_that_cannot_be_written(void **state)
-{
-	struct outfile *f;
-
-	assert_int_equal(outfile_open(&f, "/no/such/dir/r"), -ENOENT);
-	assert_non_null(strstr(err_text(), "/no/such/dir/r"));
-	assert_int_equal(outfile_open(&f, dir), -EISDIR);
-}
-
-static void a_full_device(void **state)
-{
-	struct outfile *f;
-
-	assert_int_equal(outfile_open(&f, "/dev/full"), 0);
-	assert_int_equal(outfile_write(f, "x\n", 2), -ENOSPC);
-	assert_int_equal(outfile_error(f), -ENOSPC);
-	assert_int_equal(outfile_write(f, "x\n", 2), -ENOSPC);
-	assert_int_equal(outfile_close(f, true), -ENOSPC);
-}
-
-static void a_reader_that_left(void **state)
-{
-	struct outfile *f;
-	int ends[2];
-
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	close(ends[0]);
-	assert_int_equal(outfile_fd(&f, ends[1], "the pipe"), 0);
-	assert_int_equal(outfile_write(f, "x\n", 2), -EPIPE); /* and we live */
-	assert_int_equal(outfile_close(f, true), -EPIPE);
-	assert_int_equal(close(ends[1]), 0); /* still the caller's */
-}
-
 /* --- the stream --- */
 
 static void records_in_order(void **state)
@@ -589,15 +406,6 @@ int main(void)
 		cmocka_unit_test(bare_golden),
 		cmocka_unit_test(a_tick_has_fewer_rows),
 		cmocka_unit_test(every_record_is_as_the_schema_says),
-		cmocka_unit_test(a_file_appears_whole),
-		cmocka_unit_test(a_file_that_is_not_kept_never_was),
-		cmocka_unit_test(an_old_file_is_replaced_at_once),
-		cmocka_unit_test(a_link_to_a_file_that_is_not_there_yet),
-		cmocka_unit_test(a_fifo_wants_a_reader),
-		cmocka_unit_test(places_that_cannot_be_written),
-		cmocka_unit_test(
-			a_full_device), /* says so on stderr, once; tests/cli looks at that */
-		cmocka_unit_test(a_reader_that_left),
 		cmocka_unit_test(records_in_order),
 		cmocka_unit_test(a_broken_stream_is_remembered),
 		cmocka_unit_test(a_record_without_memory_ends_the_records),
@@ -605,5 +413,5 @@ int main(void)
 		cmocka_unit_test(the_interval_grows),
 	};
 
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -3,13 +3,8 @@
  * stacks_lazy HOW MS: stays in the middle of the dynamic linker's lazy binding, which finds its
  * own frame by rbx: in the function that chooses an implementation (libstacks_ifunc.so, beside it).
  */
-#include <dlfcn.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "stacks.h"
+#include "stacks_beside.h"
 
 NOINLINE static void lazy_stay(void)
 {
@@ -17,7 +12,7 @@ NOINLINE static void lazy_stay(void)
 	stacks_sink++;
 }
 
-NOINLINE static void lazy_call(void (*plugin)(void (*)(void)))
+NOINLINE static void lazy_call(beside_function plugin)
 {
 	plugin(lazy_stay);
 	stacks_sink++;
@@ -25,22 +20,9 @@ NOINLINE static void lazy_call(void (*plugin)(void (*)(void)))
 
 int main(int argc, char **argv)
 {
-	char self[PATH_MAX] = "", path[PATH_MAX + 32];
-	void (*plugin)(void (*)(void));
 	void *library;
 
 	stay_setup(argc, argv, 1);
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
-		return 1;
-	snprintf(path, sizeof(path), "%s/libstacks_ifunc.so", dirname(self));
-	library = dlopen(path, RTLD_LAZY);
-	if (!library) {
-		fprintf(stderr, "stacks_lazy: %s\n", dlerror());
-		return 1;
-	}
-	*(void **)&plugin = dlsym(library, "lazy_a");
-	if (!plugin)
-		return 1;
-	lazy_call(plugin);
+	lazy_call(beside_open("libstacks_ifunc.so", RTLD_LAZY, "lazy_a", &library));
 	return 0;
 }
