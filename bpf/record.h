@@ -55,7 +55,7 @@ enum event_kind {
 	EVENT_MEMORY_OOM,     /* struct memory_oom */
 	EVENT_STACKS_BODY,    /* struct stacks_body, stacks.h */
 	EVENT_STACKS_FILE,    /* struct stacks_file_event */
-	EVENT_STACKS_PROCESS, /* struct stacks_process_event, walk.h */
+	EVENT_STACKS_PROCESS, /* struct event_head alone, stacks_maps.h */
 	EVENT_STACKS_COPY,    /* struct stacks_copy */
 	EVENT_STACKS_CODE,    /* struct python_code_event, python_layout.h */
 	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */

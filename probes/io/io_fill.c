@@ -2,11 +2,8 @@
 /* The io probe's rows; see io_fill.h. */
 #include "io_fill.h"
 
-#include <bpf/bpf.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "object_name.h"
 #include "session.h"
 #include "sum.h"
 

@@ -13,11 +13,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "causes.h"
 #include "err.h"
 #include "kernel_btf.h"
+#include "prepare.h"
 #include "summary_shape.h"
 
 #define HOOKS "ledger_newtask", "ledger_switch", "ledger_waking"
@@ -35,14 +35,6 @@ static const struct source ledger_sources[] = {
 #define HIST_BLOCKS 4096
 #define STEADY_TRIES 10
 
-static int set_constant(struct bpf_object *obj, const char *section, const void *value, size_t size)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, section);
-	int err = map ? bpf_map__set_initial_value(map, value, size) : -ENOENT;
-
-	return err ? err_set(err, "ledger: cannot set constant '%s'", section) : 0;
-}
-
 static int ledger_configure(struct probe *p, struct bpf_object *obj)
 {
 	struct bpf_map *hists = bpf_object__find_map_by_name(obj, "ledger_hists");
@@ -52,11 +44,11 @@ static int ledger_configure(struct probe *p, struct bpf_object *obj)
 	int err;
 
 	causes_fill(&causes);
-	err = set_constant(obj, ".rodata.causes", &causes, sizeof(causes));
+	err = prepare_constant(obj, ".rodata.causes", &causes, sizeof(causes));
 	if (!err)
-		err = set_constant(obj, ".rodata.hist", &blocks, sizeof(blocks));
+		err = prepare_constant(obj, ".rodata.hist", &blocks, sizeof(blocks));
 	if (!err)
-		err = set_constant(obj, ".rodata.irq", &delta, sizeof(delta));
+		err = prepare_constant(obj, ".rodata.irq", &delta, sizeof(delta));
 	if (!err && !hists)
 		err = err_set(-ENOENT, "ledger has no map 'ledger_hists'");
 	return err ? err : bpf_map__set_max_entries(hists, blocks);

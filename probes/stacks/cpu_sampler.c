@@ -59,7 +59,10 @@ static int open_all(struct cpu_sampler *s, struct bpf_program *prog, bool cycles
 			return err;
 		}
 	}
-	return s->nlinks ? 0 : -ENODEV;
+	if (s->nlinks)
+		return 0;
+	cpu_sampler_close(s);
+	return -ENODEV;
 }
 
 /* The kernel lowers it by itself when samples take it too long; -1: not known. */

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "mapped_file.h"
@@ -81,14 +80,6 @@ static void make_vdso(struct stacks_files *f)
 	free(image);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static bool is_given_up(const struct stacks_files *f, uint32_t file)
 {
 	return f->tries[file] == TELL_TRIES;
@@ -110,13 +101,13 @@ static void file_gone(struct stacks_files *f, uint32_t file)
 	}
 	table_store_put(&f->store, file, &none, -ESTALE);
 	if (!f->unopened)
-		f->again_ns = now_ns() + TELL_AGAIN_NS;
+		f->again_ns = session_clock() + TELL_AGAIN_NS;
 	f->unopened = true;
 }
 
 static void tell_again(struct stacks_files *f)
 {
-	uint64_t now = f->unopened ? now_ns() : 0;
+	uint64_t now = f->unopened ? session_clock() : 0;
 
 	if (now < f->again_ns || !f->unopened)
 		return;

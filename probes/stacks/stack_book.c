@@ -173,7 +173,7 @@ static void owner_free(struct stack_book *b, struct stack_owner *o)
 
 /* ---- exact sums ---- */
 
-/* Scales the rows of one state, which `in` tells, to its time. */
+/* Scales the rows of one state, to its time. */
 static void scale_state(const struct stack_owner *o, uint64_t *ns, uint32_t state, uint64_t total)
 {
 	uint64_t *weights = NULL;

@@ -47,7 +47,7 @@ struct stack_entry {
 };
 
 struct stack_owner {
-	uint64_t id; /* proc_id << 32 | thread_id; of forgotten processes 0 << 32 | number */
+	uint64_t id; /* proc_id << 32 | thread_id; 0 of forgotten processes, found by comm */
 	uint32_t proc_id, thread_id;
 	uint32_t pid;
 	char comm[COMM_LEN];

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "err.h"
-#include "../../src/symbol/names.h"
+#include "prepare.h"
+#include "source.h"
+#include "symbol/names.h"
 #include "stack_traces.h"
 #include "python.h"
 #include "stacks_user.h"
@@ -29,14 +31,6 @@ static const struct source stacks_sources[] = {
 #define ROWS 16384
 
 /* ---- before the load ---- */
-
-static int set_constant(struct bpf_object *obj, const char *section, const void *value, size_t size)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, section);
-	int err = map ? bpf_map__set_initial_value(map, value, size) : -ENOENT;
-
-	return err ? err_set(err, "stacks: cannot set constant '%s'", section) : 0;
-}
 
 static int size_tables(struct probe *p, struct bpf_object *obj)
 {
@@ -63,7 +57,7 @@ static int stacks_configure(struct probe *p, struct bpf_object *obj)
 		.python = !o->no_python && options_want_stacks(o),
 		.half = probe_limit(p, "stacks_rows", ROWS) / 2,
 	};
-	int err = set_constant(obj, ".rodata.stacks", &cfg, sizeof(cfg));
+	int err = prepare_constant(obj, ".rodata.stacks", &cfg, sizeof(cfg));
 
 	bpf_program__set_autoload(bpf_object__find_program_by_name(obj, "stacks_on_cpu"), cfg.on);
 	return err ? err : size_tables(p, obj);
@@ -71,28 +65,18 @@ static int stacks_configure(struct probe *p, struct bpf_object *obj)
 
 /* ---- after the attach ---- */
 
-static void note_sampler(struct probe *p, const char *name, int error)
-{
-	p->attempts = reallocarray(p->attempts, p->nattempts + 1, sizeof(*p->attempts));
-	if (!p->attempts)
-		abort();
-	p->attempts[p->nattempts++] =
-		(struct source_attempt){ .name = name, .error = error, .what = "perf_event_open" };
-}
-
-static int start_sampler(struct probe *p)
+static void start_sampler(struct probe *p)
 {
 	struct stacks_data *d = p->data;
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, "stacks_on_cpu");
 	int err = cpu_sampler_open(&d->sampler, prog, d->frequency);
 
 	if (d->sampler.cycles_error)
-		note_sampler(p, "cycles", d->sampler.cycles_error);
-	note_sampler(p, d->sampler.clock, err);
+		source_note(p, "cycles", "perf_event_open", d->sampler.cycles_error);
+	source_note(p, d->sampler.clock, "perf_event_open", err);
 	if (err)
 		session_note(p->session, "code on a CPU is not sampled: %s (%s)", err_text(),
 			     strerror(-err));
-	return 0;
 }
 
 static int take_file(void *ctx, uint32_t file, int fd, const char *path, int root_fd)
@@ -148,7 +132,9 @@ static int stacks_start(struct probe *p)
 	}
 	err = stacks_files_open(&d->files, p, take_file, d);
 	d->sampling = options_want_stacks(p->session->options);
-	return err || !d->sampling ? err : start_sampler(p);
+	if (!err && d->sampling)
+		start_sampler(p);
+	return err;
 }
 
 static void stacks_free(struct probe *p)

@@ -26,7 +26,6 @@ struct fill {
 	const struct tree *tree;
 	bool hash; /* the session's source is raw_tp */
 	struct named *stacks;
-	size_t room;
 	uint64_t unknown; /* samples of which a stack was never told */
 };
 
@@ -296,10 +295,10 @@ static void fill_rows(struct fill *fill)
 {
 	struct stacks_data *d = fill->data;
 	struct stacks_report *s = &fill->report->stacks;
+	size_t room = HASH_COUNT(d->book.entries) + d->nliving * LEDGER_STATES;
 	struct stack_owner *o, *next;
 
-	fill->room = HASH_COUNT(d->book.entries) + d->nliving * LEDGER_STATES;
-	s->rows = report_alloc(fill->report, (fill->room + 1) * sizeof(*s->rows));
+	s->rows = report_alloc(fill->report, (room + 1) * sizeof(*s->rows));
 	for (size_t i = 0; i < d->nliving; i++)
 		fill_living(fill, &d->living[i]);
 	HASH_ITER(hh, d->book.owners, o, next)
@@ -360,6 +359,7 @@ void stacks_fill(struct probe *p, struct report *r)
 	qsort(s->rows, s->nrows, sizeof(*s->rows), by_time);
 	s->samples = d->book.samples;
 	s->truncated = d->book.truncated;
+	_Static_assert(sizeof(s->ends) / sizeof(s->ends[0]) >= STACK_ENDS, "an end has no room");
 	for (int i = 0; i < STACK_ENDS; i++)
 		s->ends[i] = d->book.ends[i];
 	p->session->counters[COUNTER_LOST_STACK_BODY] = fill.unknown;

@@ -109,10 +109,10 @@ struct stacks_vma {
 	__u32 pad;
 };
 
-/* EVENT_STACKS_PROCESS: a process of which no mappings are known; answer: stacks_vmas. */
-struct stacks_process_event {
-	struct event_head head;
-};
+/*
+ * EVENT_STACKS_PROCESS, an event_head alone: a process of which no mappings are known; answer:
+ * stacks_vmas.
+ */
 
 _Static_assert(sizeof(struct stacks_mapping) == 24, "struct stacks_mapping has holes");
 _Static_assert(sizeof(struct stacks_file) % 8 == 0, "an mmapped array's step");

@@ -42,7 +42,7 @@ struct {
 static __noinline int maps_ask(__u32 proc_id)
 {
 	struct target *t = target_current();
-	struct stacks_process_event *e;
+	struct event_head *e;
 	struct stacks_maps *maps;
 
 	if (!t)
@@ -59,7 +59,7 @@ static __noinline int maps_ask(__u32 proc_id)
 		maps->asked = 0; /* again at the next stack */
 		return STACK_NO_PROCESS;
 	}
-	e->head = (struct event_head){ .kind = EVENT_STACKS_PROCESS, .who = *t };
+	*e = (struct event_head){ .kind = EVENT_STACKS_PROCESS, .who = *t };
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 	return STACK_NO_PROCESS;
 }

@@ -94,7 +94,7 @@ static int set_limits(const struct options *o, struct bpf_object *obj)
 	return 0;
 }
 
-static int set_constant(struct bpf_object *obj, const char *section, const void *value, size_t size)
+int prepare_constant(struct bpf_object *obj, const char *section, const void *value, size_t size)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, section);
 	int err = map ? bpf_map__set_initial_value(map, value, size) : -ENOENT;
@@ -118,9 +118,9 @@ int prepare_object(struct bpf_object *obj, void *ctx)
 	if (stat("/proc/self/ns/pid", &st))
 		return err_set(-errno, "cannot read '/proc/self/ns/pid'");
 	cfg.pidns_inum = st.st_ino;
-	err = set_constant(obj, ".rodata.cfg", &cfg, sizeof(cfg));
+	err = prepare_constant(obj, ".rodata.cfg", &cfg, sizeof(cfg));
 	if (!err)
-		err = set_constant(obj, ".rodata.kread", &cast, sizeof(cast));
+		err = prepare_constant(obj, ".rodata.kread", &cast, sizeof(cast));
 	if (!err)
 		err = set_limits(s->options, obj);
 	return err ? err : slots_configure(s, obj);

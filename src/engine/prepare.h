@@ -8,6 +8,8 @@
 
 /* -EINVAL, with err set, when --limit names a table that no object has. */
 int prepare_check(const struct options *o);
+/* Sets the section before the load; 0 or -errno with err set. */
+int prepare_constant(struct bpf_object *obj, const char *section, const void *value, size_t size);
 /* ctx: the struct session. */
 int prepare_object(struct bpf_object *obj, void *ctx);
 

@@ -17,7 +17,7 @@
 #include "kernel_btf.h"
 #include "loader.h"
 
-static struct source_attempt *note(struct probe *p, const char *source, const char *what, int error)
+struct source_attempt *source_note(struct probe *p, const char *source, const char *what, int error)
 {
 	struct source_attempt *a;
 
@@ -85,7 +85,7 @@ static bool source_known(struct probe *p, const struct source *src, struct bpf_o
 
 		if (prog && hook_known(prog))
 			continue;
-		note(p, src->name, src->progs[i], -ENOENT);
+		source_note(p, src->name, src->progs[i], -ENOENT);
 		return false;
 	}
 	return true;
@@ -112,7 +112,7 @@ static void choose_programs(struct probe *p, const struct source *src, bool seed
 		} else if (!want && listed(src->optional, name)) {
 			want = hook_known(prog);
 			if (!want)
-				note(p, src->name, listed(src->optional, name), -ENOENT);
+				source_note(p, src->name, listed(src->optional, name), -ENOENT);
 		}
 		bpf_program__set_autoload(prog, want);
 	}
@@ -155,7 +155,7 @@ static int attach_one(struct probe *p, const struct source *src, struct bpf_prog
 	int err = libbpf_get_error(link);
 
 	if (err) {
-		note(p, src->name, name, err);
+		source_note(p, src->name, name, err);
 		return must ? err : 0;
 	}
 	p->links[p->nlinks++] = link;
@@ -196,7 +196,7 @@ static int attach_programs(struct probe *p)
 	if (!err)
 		err = attach_list(p, p->source, p->source->optional, false);
 	if (!err)
-		note(p, p->source->name, "attach", 0);
+		source_note(p, p->source->name, "attach", 0);
 	return err;
 }
 
@@ -349,11 +349,11 @@ static int try_source(struct probe *p, const struct source *src, const struct so
 	choose_programs(p, src, env->seed, p->obj);
 	err = configure(&p, 1, env, p->obj);
 	if (err)
-		note(p, src->name, "open", err);
+		source_note(p, src->name, "open", err);
 	if (!err) {
 		err = bpf_object__load(p->obj);
 		if (err)
-			note(p, src->name, "load", err);
+			source_note(p, src->name, "load", err);
 	}
 	if (!err)
 		err = attach_programs(p);

@@ -42,4 +42,8 @@ int source_attach(struct probe *p, const struct source_env *env);
 /* Detaches and unloads; fine on a probe that never attached. */
 void source_detach(struct probe *p);
 
+/* Adds a line to the probe's attempts: what was tried and how it went (error 0 or -errno). */
+struct source_attempt *source_note(struct probe *p, const char *source, const char *what,
+				   int error);
+
 #endif

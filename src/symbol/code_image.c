@@ -53,11 +53,6 @@ Elf *code_image_begin(int fd)
 	return begin(fd, ELF_C_READ);
 }
 
-Elf *code_image_begin_mapped(int fd)
-{
-	return begin(fd, ELF_C_READ_MMAP);
-}
-
 Elf *code_image_begin_memory(void *memory, size_t size)
 {
 	union head head;

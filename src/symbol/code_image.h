@@ -32,7 +32,6 @@ struct code_image {
 
 /* NULL: no ELF file. The caller ends it with elf_end(); fd stays open as long. */
 Elf *code_image_begin(int fd);
-Elf *code_image_begin_mapped(int fd); /* of a file that nobody will cut */
 Elf *code_image_begin_memory(void *memory, size_t size);
 /* 0; -ENOEXEC: no ELF file, but it has an identity by stat; -errno. */
 int code_image_read(struct code_image *image, int fd);

@@ -122,7 +122,7 @@ struct inlined *inlined_open(int fd)
 		return NULL;
 	}
 	d->fd = fd;
-	d->elf = code_image_begin_mapped(fd);
+	d->elf = code_image_begin(fd);
 	d->dwarf = d->elf ? dwarf_begin_elf(d->elf, DWARF_C_READ, NULL) : NULL;
 	if (d->dwarf && !find_units(d) && d->ranges.n)
 		return d;

@@ -3,7 +3,6 @@
 #include "names.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,29 +140,13 @@ static int set_file(struct names *n, uint32_t file, struct code_file *code, cons
 	return 0;
 }
 
-/* Without the mark that the kernel puts behind the path of a file that is gone. */
-static const char *plain_path(const char *path, char to[PATH_MAX])
-{
-	static const char gone[] = " (deleted)";
-	size_t len = strlen(path);
-
-	if (len < sizeof(gone) || len >= PATH_MAX ||
-	    strcmp(path + len - sizeof(gone) + 1, gone) != 0)
-		return path;
-	memcpy(to, path, len);
-	to[len - sizeof(gone) + 1] = '\0';
-	return to;
-}
-
 int names_file(struct names *n, uint32_t file, int fd, const char *path, int root_fd)
 {
 	struct code_file *code;
-	char plain[PATH_MAX];
 	int err;
 
 	if (names_has_file(n, file))
 		return 0;
-	path = plain_path(path, plain);
 	code = code_files_add(&n->code, fd, path, roots_number(&n->code.roots, root_fd), &err);
 	if (code)
 		err = set_file(n, file, code, path);
