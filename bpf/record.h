@@ -173,6 +173,7 @@ enum counter {
 	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
 	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
 	COUNTER_LOST_CALL,         /* --alloc: no room for a thread: its call is not counted */
+	COUNTER_LOST_TABLE,        /* set by user space: unwind tables that it could not put in */
 	COUNTER_FOLDED_ROW,        /* set by user space: rows of dead processes, added to others */
 	COUNTER_MAX = 96
 };

@@ -79,13 +79,13 @@ static void start_sampler(struct probe *p)
 			     strerror(-err));
 }
 
-static int take_file(void *ctx, uint32_t file, int fd, const char *path, int root_fd)
+static void take_file(void *ctx, uint32_t file, int fd, const char *path, int root_fd)
 {
 	struct stacks_data *d = ctx;
 
 	if (d->python)
 		python_file(d->python, file, fd, path);
-	return names_file(d->names, file, fd, path, root_fd);
+	names_file(d->names, file, fd, path, root_fd); /* which counts what it cannot read */
 }
 
 /* `run`: before the command is there. */

@@ -364,6 +364,7 @@ void stacks_fill(struct probe *p, struct report *r)
 		s->ends[i] = d->book.ends[i];
 	p->session->counters[COUNTER_LOST_STACK_BODY] = fill.unknown;
 	p->session->counters[COUNTER_OTHER_STACK] = d->book.cut;
+	p->session->counters[COUNTER_LOST_TABLE] = stacks_files_lost(d->files);
 	count_names(p, d->names);
 	if (d->python)
 		note_python(p, d->python);

@@ -69,6 +69,9 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_CODE_FILE, "code_files_not_read",
 	  "a file with code could not be read, was gone before it was opened, or has too many "
 	  "functions: places in it have no names" },
+	{ COUNTER_LOST_TABLE, "unwind_tables_lost",
+	  "no room for a file's unwind table (--limit stacks_pages, stacks_blocks), or it is "
+	  "damaged: stacks end in that file" },
 	{ COUNTER_LOST_PYTHON_CODE, "python_frames_unnamed",
 	  "a Python function could not be read, or the ring was full: a frame has no name" },
 	{ COUNTER_LOST_PYTHON_BODY, "python_functions_lost",

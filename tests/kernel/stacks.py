@@ -258,10 +258,25 @@ def a_file_that_was_gone_when_it_was_to_be_opened():
         _, stacks = run(["sh", "-c", GONE], "--stack-quantum", "0", cwd=d, check=False)
     naps = [r for r in stacks.all()
             if r.state not in ("on_cpu", "runqueue", "preempted") and r.ns > 4 * lib.MS]
-    cut = [r for r in naps if r.frames[0].startswith("[truncated: unwind table")]
+    cut = [r for r in naps if r.frames[0] == "[truncated: the code's file could not be read]"]
     whole = [r for r in naps if any("read_builtin" in f for f in r.frames) and r not in cut]
     # a stack that waits for a table is another each time: 20 of them
     assert len(cut) < 10 and whole, [(r.frames, r.ns) for r in naps]
+
+
+@test
+def unwind_tables_without_room_are_counted():
+    """Of the program and the C library: stacks end in them and say so."""
+    for limit in ("stacks_pages=16", "stacks_blocks=1"):
+        result, stacks = run([SHARES, "naps", 20, 3000, 500], "--limit", limit, check=False)
+        check_sums(result, stacks)
+        lost = {k: v for k, v in result.summary["trust"]["lost"].items() if v}
+        ends = result.summary["stacks"]["ends"]
+        assert set(lost) == {"unwind_tables_lost"} and 2 <= lost["unwind_tables_lost"] < 10, lost
+        assert ends["no_room"] >= 20 and not ends["whole"] + ends["no_table"] + ends["no_file"], ends
+        naps = [r for r in stacks.all() if r.state == "sleep"]
+        assert naps and all(r.frames[0] == "[truncated: no room for the file's unwind table]"
+                            for r in naps), [r.frames for r in naps]
 
 
 @test

@@ -49,7 +49,7 @@ def check_ends(stacks, least, share=0.99):
     taken = stacks["samples"] - ends["no_user"]
     assert taken >= least, f"{taken} stacks: {ends}"
     assert ends["whole"] >= share * taken, f"{bad_stacks(stacks)} {ends}"
-    assert ends["no_table"] <= 0.01 * taken, ends
+    assert ends["no_table"] + ends["no_file"] + ends["no_room"] <= 0.01 * taken, ends
 
 
 def bad_stacks(stacks):
