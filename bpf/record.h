@@ -174,6 +174,9 @@ enum counter {
 	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
 	COUNTER_LOST_CALL,         /* --alloc: no room for a thread: its call is not counted */
 	COUNTER_LOST_TABLE,        /* set by user space: unwind tables that it could not put in */
+	COUNTER_LOST_INLINED,      /* ditto: files with debug information that it had no room for */
+	COUNTER_LOST_KERNEL_NAME,  /* ditto: functions of the kernel */
+	COUNTER_LOST_ROOT,         /* ditto: files and processes of root directories */
 	COUNTER_FOLDED_ROW,        /* set by user space: rows of dead processes, added to others */
 	COUNTER_MAX = 96
 };

@@ -99,6 +99,8 @@ const struct stack_frame *const *stacks_frames(const struct session *s, struct r
 	if (!body)
 		return NULL;
 	fill.names = fill.data->names;
+	if (r->final)
+		jit_watch_report(&fill.data->jits, fill.names, &s->tree);
 	push_body(&fill, &f, body);
 	list = report_alloc(r, (f.n + 1) * sizeof(struct stack_frame *));
 	if (f.n)
@@ -335,6 +337,9 @@ static void count_names(struct probe *p, const struct names *names)
 	names_count(names, &counts);
 	p->session->counters[COUNTER_LOST_PLACE] = counts.lost;
 	p->session->counters[COUNTER_LOST_JIT] = counts.jit_lost;
+	p->session->counters[COUNTER_LOST_INLINED] = counts.inlined_lost;
+	p->session->counters[COUNTER_LOST_KERNEL_NAME] = counts.kernel_lost;
+	p->session->counters[COUNTER_LOST_ROOT] = counts.roots_lost;
 	p->session->counters[COUNTER_LOST_CODE_FILE] = counts.files_lost + counts.untold;
 	if (counts.jit_unnamed >= JIT_PLACES)
 		session_note(p->session,
