@@ -145,7 +145,6 @@ bool python_event(struct python *p, const struct event_head *head, size_t size)
 		return false;
 	if (size < sizeof(*e))
 		return true;
-	p->counts.codes++;
 	nlines = e->lines_size < size - sizeof(*e) ? e->lines_size : size - sizeof(*e);
 	body = codes_reach(p, e->number) ? body_make(e, nlines) : NULL;
 	if (body)

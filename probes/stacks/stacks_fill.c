@@ -328,6 +328,9 @@ static void note_python(struct probe *p, const struct python *python)
 	p->session->counters[COUNTER_LOST_PYTHON_BODY] = counts.lost;
 	for (size_t i = 0; i < PYTHON_REASONS && counts.reasons[i]; i++)
 		session_note(p->session, "no Python frames of %s", counts.reasons[i]);
+	if (counts.refused > PYTHON_REASONS)
+		session_note(p->session, "no Python frames of %llu other files of CPython either",
+			     (unsigned long long)counts.refused - PYTHON_REASONS);
 }
 
 static void count_names(struct probe *p, const struct names *names)
