@@ -4,11 +4,13 @@ What the tests share: starting dwell and workloads, reading their truth and dwel
 report, and comparing them. Bounds are those of the project's specification; where truth
 is a clock, the workload measured it itself.
 """
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 from tap import skip
 
@@ -185,6 +187,34 @@ def calm(check, tries=3):
         except TimeOff:
             if not left:
                 raise
+
+
+def until(what, condition, limit=30 * (8 if EMULATED else 1)):
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, f"{what}: it does not come"
+        time.sleep(0.02)
+
+
+def are_asleep(pids):
+    """Whether all threads of these processes sleep."""
+    for pid in pids:
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(FileNotFoundError), \
+                    open(f"/proc/{pid}/task/{tid}/stat", encoding="ascii") as f:
+                if f.read().rsplit(")", 1)[1].split()[0] != "S":
+                    return False
+    return True
+
+
+def settle(*pids):
+    """Waits until they have slept for a while."""
+    calm = [0]
+
+    def condition():
+        calm[0] = calm[0] + 1 if are_asleep(pids) else 0
+        return calm[0] == 5
+    until("sleep", condition)
 
 
 def exit_of(status):

@@ -272,16 +272,6 @@ def line(text):
     return wake
 
 
-def settle(p):
-    """Until it sleeps."""
-    limit = time.monotonic() + WAIT
-    calm = 0
-    while calm < 5 and time.monotonic() < limit:
-        with open(f"/proc/{p.pid}/stat", encoding="ascii") as f:
-            calm = calm + 1 if f.read().rsplit(")", 1)[1].split()[0] == "S" else 0
-        time.sleep(0.05)
-
-
 @test(timeout=WAIT + 60)
 def stack_of_python_as_elfutils_sees_it():
     script = ("import sys\ndef a(n): return a(n - 1) if n else sorted([2, 1], key=lambda x: "
@@ -294,7 +284,8 @@ def stack_of_sqlite3_as_elfutils_sees_it():
     program = shutil.which("sqlite3")
     if not program:
         raise AssertionError("no sqlite3: scripts/setup --install")
-    compare_stack([program, ":memory:"], "pipe", line("select 1;\n"), settle)
+    compare_stack([program, ":memory:"], "pipe", line("select 1;\n"),
+                  lambda p: lib.settle(p.pid))
 
 
 @test
