@@ -43,10 +43,6 @@ struct python_code_key {
 	__u32 pad;
 };
 
-struct python_strings { /* as they lie in a code object */
-	__u64 path, plain, name, lines;
-};
-
 struct python_code {
 	struct python_strings check; /* another code object may come to lie there */
 	__s32 first_line;            /* ditto, made of the same name and line table */
@@ -85,6 +81,7 @@ struct python_draft {
 	__u32 pad;
 	struct python_code_event event;
 	__u8 lines[PYTHON_LINES];
+	struct python_code_place place;
 };
 
 struct {
@@ -151,6 +148,23 @@ static __always_inline bool python_is_code(const struct python_work *w)
 	return !PYTHON_READ(type, w->code + sizeof(__u64)) && type == w->code_type;
 }
 
+/* Tells where user space finds what could not be read. */
+static __noinline int python_tell_place(struct python_draft *d, const struct python_work *w,
+					__u32 number)
+{
+	struct python_code_place *e = &d->place;
+
+	e->head.kind = EVENT_STACKS_CODE_AT;
+	e->head.who.proc_id = w->proc_id;
+	e->head.who.pid = current_pid();
+	e->number = number;
+	e->first_line = w->first_line;
+	e->code = w->code;
+	e->strings = w->strings;
+	e->at = w->at;
+	return !bpf_ringbuf_output(&events, e, sizeof(*e), BPF_RB_FORCE_WAKEUP);
+}
+
 /* Tells of the code object w->code under that number. */
 static __noinline int python_tell(struct python_work *w, __u32 number)
 {
@@ -172,6 +186,8 @@ static __noinline int python_tell(struct python_work *w, __u32 number)
 			length = PYTHON_LINES;
 		told = !bpf_ringbuf_output(&events, &d->event, sizeof(d->event) + length,
 					   event_wake_flags());
+	} else {
+		told = python_tell_place(d, w, number);
 	}
 	barrier();
 	d->busy = 0;

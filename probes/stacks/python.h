@@ -56,6 +56,7 @@ size_t python_merge(struct python *p, struct names *names, const struct python_s
 
 struct python_counts {
 	uint64_t refused;                    /* files of CPython whose frames are not shown */
+	uint64_t unread;                     /* code objects gone before they were read */
 	uint64_t lost;                       /* code objects told and not kept: no room */
 	const char *reasons[PYTHON_REASONS]; /* why files were refused; NULL-ended if fewer */
 };

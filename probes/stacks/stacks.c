@@ -177,6 +177,7 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 			take_walked(d, (const void *)head, size);
 		return true;
 	case EVENT_STACKS_CODE:
+	case EVENT_STACKS_CODE_AT:
 		return d->python && python_event(d->python, head, size);
 	case EVENT_STACKS_FILE:
 		stacks_files_told(d->files, (const void *)head);

@@ -326,6 +326,7 @@ static void note_python(struct probe *p, const struct python *python)
 
 	python_count(python, &counts);
 	p->session->counters[COUNTER_LOST_PYTHON_BODY] = counts.lost;
+	p->session->counters[COUNTER_LOST_PYTHON_READ] = counts.unread;
 	for (size_t i = 0; i < PYTHON_REASONS && counts.reasons[i]; i++)
 		session_note(p->session, "no Python frames of %s", counts.reasons[i]);
 	if (counts.refused > PYTHON_REASONS)

@@ -82,6 +82,9 @@ static const struct loss losses[] = {
 	  "process are not looked for in its own" },
 	{ COUNTER_LOST_PYTHON_CODE, "python_frames_unnamed",
 	  "a Python function could not be read, or the ring was full: a frame has no name" },
+	{ COUNTER_LOST_PYTHON_READ, "python_functions_unread",
+	  "a Python function's name was not in memory, and its process had ended before it was "
+	  "read: its frames have no name" },
 	{ COUNTER_LOST_PYTHON_BODY, "python_functions_lost",
 	  "no room for more Python functions: their frames have no name" },
 	{ COUNTER_LOST_BLOCK, "blocks_lost",
