@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads a file's unwind table while something else goes on. That of a compiler takes some 20 ms,
+ * Reads a file's unwind table while something else goes on. That of a compiler takes 12 to 20 ms,
  * that of a library 2, and more if it has to come from a disk; an assembler lives for 5: its files
  * would have been told of and be gone.
  */
