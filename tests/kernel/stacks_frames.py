@@ -75,7 +75,8 @@ def a_stack_of_makecontext():
 
 @each_source
 def a_frame_that_a_register_finds(source):
-    check([(lib.workload("stacks_frames"), "register", "burn", 1)], source)
+    check([(lib.workload("stacks_frames"), "register", "burn", 1),
+           (lib.workload("stacks_frames"), "bare", "burn", 1)], source)
 
 
 ALLOCATES = "import json\nfor i in range({n}): json.dumps(list(range(i)))"
