@@ -65,7 +65,8 @@ struct python_work {
 	__u32 tid, proc_id;
 	__s32 first_line; /* of the code object */
 	__u32 n, end;
-	__u32 more;    /* the frame before belongs to the same entry */
+	__u32 more; /* the frame before belongs to the same entry */
+	__u32 level;
 	__u8 raw[128]; /* PYTHON_FRAME_SIZE of it are read */
 };
 
@@ -76,9 +77,8 @@ struct {
 	__type(value, struct python_work);
 } stacks_python_works SEC(".maps");
 
+/* Of each level: a sample may interrupt the telling of what a wait has met. */
 struct python_draft {
-	__u32 busy; /* at a level that this one has interrupted */
-	__u32 pad;
 	struct python_code_event event;
 	__u8 lines[PYTHON_LINES];
 	struct python_code_place place;
@@ -86,7 +86,7 @@ struct python_draft {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, STACKS_LEVELS);
 	__type(key, __u32);
 	__type(value, struct python_draft);
 } stacks_python_drafts SEC(".maps");
@@ -168,30 +168,21 @@ static __noinline int python_tell_place(struct python_draft *d, const struct pyt
 /* Tells of the code object w->code under that number. */
 static __noinline int python_tell(struct python_work *w, __u32 number)
 {
-	struct python_draft *d;
-	__u32 zero = 0, length;
-	int told = 0;
+	__u32 level = w->level, length;
+	struct python_draft *d = bpf_map_lookup_elem(&stacks_python_drafts, &level);
 
-	d = bpf_map_lookup_elem(&stacks_python_drafts, &zero);
-	if (!d || d->busy)
+	if (!d)
 		return 0;
-	d->busy = 1;
-	barrier();
-	if (python_draft_fill(d, w)) {
-		d->event.head.kind = EVENT_STACKS_CODE;
-		d->event.head.who.proc_id = w->proc_id;
-		d->event.number = number;
-		length = d->event.lines_size;
-		if (length > PYTHON_LINES)
-			length = PYTHON_LINES;
-		told = !bpf_ringbuf_output(&events, &d->event, sizeof(d->event) + length,
-					   event_wake_flags());
-	} else {
-		told = python_tell_place(d, w, number);
-	}
-	barrier();
-	d->busy = 0;
-	return told;
+	if (!python_draft_fill(d, w))
+		return python_tell_place(d, w, number);
+	d->event.head.kind = EVENT_STACKS_CODE;
+	d->event.head.who.proc_id = w->proc_id;
+	d->event.number = number;
+	length = d->event.lines_size;
+	if (length > PYTHON_LINES)
+		length = PYTHON_LINES;
+	return !bpf_ringbuf_output(&events, &d->event, sizeof(d->event) + length,
+				   event_wake_flags());
 }
 
 #define PYTHON_NO_CODE (-1U)
@@ -412,6 +403,7 @@ static __noinline __u64 stacks_python(__u32 level, const struct target *t)
 	w->proc_id = t->proc_id;
 	w->code_type = p->code_type;
 	w->tid = python_tid();
+	w->level = level;
 	w->n = w->more = 0;
 	w->end = STACK_WHOLE;
 	if (!python_state_known(w, t->thread_id))
