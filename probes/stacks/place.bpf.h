@@ -269,6 +269,10 @@ static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct stacks_k
 	k->pc = 0;
 	k->row = row;
 	if (!m && walk_uprobe(w)) {
+		if (!w->body.n) { /* also of a copy that is made of it */
+			w->pc = w->r.pc;
+			w->sp = w->r.sp;
+		}
 		pc = w->r.exact ? w->r.pc : w->r.pc - 1;
 		m = walk_mapping(c, pc);
 	}
