@@ -11,13 +11,14 @@ import tools
 from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_CALLS, DWELL_RUN, EACH_STACK,
                    EMPTY_ALL, EMPTY_CALLS, EMPTY_FAULT, EMPTY_NET, EMPTY_SCHED, EMPTY_TCP, LEDGER,
                    NONE, OFFCPUTIME, PERF_OFTEN, PERF_SCHED, PERF_TRACE, SAMPLE_OFTEN, STACKS,
-                   STRACE, probe)
+                   STRACE, SYSCALLS, probe)
 
 CPU = "1" if (os.cpu_count() or 1) > 1 else "0"
 
 
 class Events:
     unit = "ns"
+    least_rounds = 1
 
     def __init__(self, name, event, command, count, using):
         self.name, self.event, self.command = name, event, command
@@ -48,6 +49,7 @@ class Program:
     """
     unit = "ms"
     event = "run"
+    least_rounds = 5  # what a program takes differs from run to run
 
     def __init__(self, name, prepare, script, using):
         self.name, self.prepare, self.script, self.tools = name, prepare, script, using
@@ -70,12 +72,13 @@ def output(argv, **more):
     return done.stdout
 
 
+REAL = [NONE, EMPTY_ALL, LEDGER, SYSCALLS, DWELL_RUN]
 COMPILE = Program(
     "compiling with make -j2",
     "rm -f *.o; printf '%s\\n' 'all: a.o b.o c.o d.o' '%.o:' '\tgcc -O2 -g -D_GNU_SOURCE"
     " -c -o $@ $(BENCH)/start.c' > Makefile",
     "all() { i=0; while [ $i -lt $((N * 3)) ]; do make -s -B -j2; i=$((i + 1)); done; }; timed all",
-    [NONE, EMPTY_ALL, DWELL_RUN, STRACE])
+    [*REAL, STRACE])
 
 SQLITE = Program(
     "sqlite3, one transaction an insert",
@@ -83,7 +86,7 @@ SQLITE = Program(
     " for (i = 0; i < ENVIRON[\"N\"] * 2000; i++)"
     " print \"insert into t values(\" i \", hex(randomblob(40)));\" }' > in.sql",
     "timed sqlite3 db < in.sql > out",
-    [NONE, EMPTY_ALL, DWELL_RUN, STRACE])
+    [*REAL, STRACE])
 
 REDIS = Program(
     "redis-server and redis-benchmark",
@@ -92,10 +95,10 @@ REDIS = Program(
     "while [ ! -S sock ]; do sleep 0.01; done; "
     "timed redis-benchmark -s sock -q -t set,get -n $((N * 20000)) > bench; "
     "redis-cli -s sock shutdown nosave; wait",
-    [NONE, EMPTY_ALL, DWELL_RUN])
+    REAL)
 
 PGBENCH = Program("postgres and pgbench, 4 clients on a socket", "$BENCH/pg make",
-                  "$BENCH/pg run; cp pg/ns ns", [NONE, EMPTY_ALL, DWELL_RUN])
+                  "$BENCH/pg run; cp pg/ns ns", REAL)
 
 FIO = Program(
     "fio, random reads and writes of 4 KiB in a file",
@@ -103,7 +106,7 @@ FIO = Program(
     " --output=/dev/null",
     "timed fio --name=f --filename=fio.dat --size=64m --rw=randrw --bs=4k --ioengine=psync"
     " --io_size=$((N * 256))m --output=/dev/null",
-    [NONE, EMPTY_ALL, DWELL_RUN])
+    REAL)
 
 SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU, "0"], 40000,
                 [NONE, EMPTY_SCHED, CLOCK_SCHED, LEDGER, STACKS, EACH_STACK, OFFCPUTIME, DWELL_RUN,

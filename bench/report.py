@@ -78,7 +78,7 @@ def read_line(path, key=None):
     return "unknown"
 
 
-def machine(started, ended, rounds):
+def machine(started, ended, rounds, quick):
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=tools.ROOT,
                             capture_output=True, text=True, check=False).stdout.strip()
     mitigations = "/sys/devices/system/cpu/vulnerabilities/"
@@ -89,5 +89,5 @@ def machine(started, ended, rounds):
             ["mitigations of returns", read_line(mitigations + "spec_rstack_overflow")],
             ["mitigations of calls", read_line(mitigations + "spectre_v2")],
             ["load average", f"{started[0]:.1f} at the start, {ended[0]:.1f} at the end"],
-            ["rounds", str(rounds)]]
+            ["rounds", f"{rounds}, of real programs 5, each short (--quick)" if quick else str(rounds)]]
     return table(["", ""], rows)

@@ -124,6 +124,7 @@ EMPTY_FAULT = Tool("empty programs", empty("rss_stat,task_newtask"))
 EMPTY_TCP = Tool("empty programs", empty(f"sys_exit,{SOCKETS},{SOFT},sched_switch,sched_waking"))
 EMPTY_NET = Tool("empty programs", empty(f"sys_exit,{SOFT}"))
 LEDGER = Tool("dwell --probes ledger", dwell("--probes", "ledger"))
+SYSCALLS = Tool("dwell --probes ledger,syscalls", dwell("--probes", "ledger,syscalls"))
 STACKS = Tool("dwell --probes ledger,stacks", dwell("--probes", "ledger,stacks"))
 EACH_STACK = Tool("the same, --stack-quantum 0",
                   dwell("--probes", "ledger,stacks", "--stack-quantum", "0"))
