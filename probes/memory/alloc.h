@@ -81,8 +81,7 @@ struct memory_heap {
 struct memory_heap_tree {
 	__s64 live_bytes; /* of processes that live */
 	__u64 live_peak_bytes;
-	__s64 blocks;   /* entries of memory_blocks */
-	__u64 stale;    /* of these, of processes and images that are gone */
+	__u64 stale;    /* blocks of processes and images that are gone */
 	__u64 purge_at; /* so many of them are taken out */
 	__u64 sizes[ALLOC_SIZES], size_bytes[ALLOC_SIZES];
 };
