@@ -148,24 +148,32 @@ static int hook_file(struct probe *p, struct alloc *a, struct alloc_file *file, 
 	return err;
 }
 
-/* So that the kernel side need not tell of it. */
-static void make_known(struct probe *p, const struct stat *st)
+static struct memory_file file_key(const struct stat *st)
 {
-	struct memory_file key = {
+	return (struct memory_file){
 		.inode = st->st_ino,
 		.dev = (uint32_t)major(st->st_dev) << 20 | (uint32_t)minor(st->st_dev),
 	};
-	uint32_t one = 1;
-
-	bpf_map_update_elem(probe_map_fd(p, "memory_files"), &key, &one, BPF_ANY);
 }
 
-static bool is_known(const struct alloc *a, const struct stat *st)
+/* So that the kernel side need not tell of it; of a plain one, so that it is not read again. */
+static void make_known(struct probe *p, const struct stat *st, uint32_t state)
 {
+	struct memory_file key = file_key(st);
+
+	bpf_map_update_elem(probe_map_fd(p, "memory_files"), &key, &state, BPF_ANY);
+}
+
+static bool is_known(struct probe *p, const struct alloc *a, const struct stat *st)
+{
+	struct memory_file key = file_key(st);
+	uint32_t state;
+
 	for (size_t i = 0; i < a->nfiles; i++)
 		if (a->files[i].inode == st->st_ino && a->files[i].dev == st->st_dev)
 			return true;
-	return false;
+	return !bpf_map_lookup_elem(probe_map_fd(p, "memory_files"), &key, &state) &&
+	       state == FILE_PLAIN;
 }
 
 /* A file that is open, so that it stays the same whatever becomes of its path. */
@@ -184,8 +192,10 @@ static int add_open(struct probe *p, struct alloc *a, int fd, const struct stat 
 	*file = (struct alloc_file){ .inode = st->st_ino, .dev = st->st_dev };
 	err = hook_file(p, a, file, path, elf);
 	elf_symbols_close(elf);
-	if (!file->functions)
+	if (!file->functions) {
+		make_known(p, st, FILE_PLAIN);
 		return 0;
+	}
 	file->path = strdup(shown);
 	if (!file->path)
 		abort();
@@ -201,8 +211,8 @@ static int add_file(struct probe *p, struct alloc *a, const char *path, const ch
 
 	if (fd < 0)
 		return 0;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && !is_known(a, &st)) {
-		make_known(p, &st);
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && !is_known(p, a, &st)) {
+		make_known(p, &st, FILE_TOLD);
 		err = a->nfiles < ALLOC_FILES ? add_open(p, a, fd, &st, shown)
 					      : err_set(-ENOSPC,
 							"--alloc: more than %d files with an "

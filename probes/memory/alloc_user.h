@@ -19,11 +19,12 @@
 #define ALLOC_SITES 16384
 #define ALLOC_RANGES 65536 /* of a process */
 
+/* A file with an allocator; those without are FILE_PLAIN in memory_files and nowhere else. */
 struct alloc_file {
 	char *path; /* as its process sees it */
 	uint64_t inode;
 	dev_t dev;
-	uint32_t functions; /* that are hooked; 0: it has no allocator */
+	uint32_t functions; /* that are hooked */
 	uint64_t late_ns;
 };
 
