@@ -123,11 +123,14 @@ static void purge(struct probe *p, struct alloc *a)
 	int fd = probe_map_fd(p, "memory_blocks"), err = 0;
 	struct memory_block_key *keys = calloc(BATCH, sizeof(*keys));
 	struct memory_block *blocks = calloc(BATCH, sizeof(*blocks));
-	uint64_t stale = __atomic_exchange_n(&a->tree->stale, 0, __ATOMIC_RELAXED);
 	uint32_t at = 0, n;
 	void *from = NULL;
 
-	while (stale && keys && blocks && !err) {
+	if (keys && blocks)
+		__atomic_store_n(&a->tree->stale, 0, __ATOMIC_RELAXED);
+	else
+		err = -ENOMEM; /* the next end of a process tries again */
+	while (!err) {
 		n = BATCH;
 		err = bpf_map_lookup_batch(fd, from, &at, keys, blocks, &n, NULL);
 		if (!err || err == -ENOENT)
