@@ -19,6 +19,7 @@
 #include "alloc_user.h"
 #include "elf_symbols.h"
 #include "err.h"
+#include "program_path.h"
 
 #define FREE (-1)
 
@@ -223,25 +224,6 @@ static int add_file(struct probe *p, struct alloc *a, const char *path, const ch
 	return err;
 }
 
-/* The command as execvp() will find it. */
-static int add_command(struct probe *p, struct alloc *a, const char *command)
-{
-	const char *at = getenv("PATH");
-	char path[4096];
-
-	if (strchr(command, '/'))
-		return add_file(p, a, command, command);
-	while (at && *at) {
-		size_t len = strcspn(at, ":");
-
-		snprintf(path, sizeof(path), "%.*s/%s", (int)len, at, command);
-		if (!access(path, X_OK))
-			return add_file(p, a, path, path);
-		at += len + (at[len] == ':');
-	}
-	return 0;
-}
-
 static bool is_wanted(const char *name)
 {
 	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++)
@@ -271,10 +253,12 @@ static int add_libraries(struct probe *p, struct alloc *a, const char *folder)
 int alloc_attach_start(struct probe *p, struct alloc *a)
 {
 	const struct options *o = p->session->options;
+	char path[4096];
 	int err = 0;
 
-	if (o->command == COMMAND_RUN && o->argv && o->argv[0])
-		err = add_command(p, a, o->argv[0]);
+	if (o->command == COMMAND_RUN && o->argv && o->argv[0] &&
+	    program_path(o->argv[0], path, sizeof(path)))
+		err = add_file(p, a, path, path);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !err; i++)
 		err = add_libraries(p, a, folders[i]);
 	return err;
