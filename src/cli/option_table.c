@@ -370,7 +370,7 @@ const struct option_row option_table[] = {
 	  "and `stacks` in the records" },
 	{ 0, "stack-quantum", "TIME", TARGET, set_quantum, AT(stack_quantum_ns), MEASURE,
 	  "take a stack each time that a thread has waited for another TIME, which then stands "
-	  "for it: 1ms (default), 500us, 0 for each wait, which costs about 2 us a wait" },
+	  "for it: 1ms (default), 500us, 0 for each wait, which costs about 3 us a wait" },
 	{ 'F', "frequency", "HZ", TARGET, set_frequency, AT(frequency), MEASURE,
 	  "look HZ times a second which code runs on each CPU (default 99)" },
 	{ 0, "inline", NULL, TARGET, set_of_stacks, AT(inlined), MEASURE,
