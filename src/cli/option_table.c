@@ -354,8 +354,8 @@ const struct option_row option_table[] = {
 	  "on a virtual machine some 18 us for the two" },
 	{ 0, "kmem", NULL, TARGET, set_flag, AT(kmem), MEASURE,
 	  "also count what the kernel itself allocates for the target, objects and pages, by the "
-	  "place in the kernel: costs an object of the target and its free together about 450 ns, "
-	  "one of other programs about 150 ns; --sample-interval lowers the target's part" },
+	  "place in the kernel: costs an object of the target and its free together about 470 ns, "
+	  "one of other programs about 160 ns; --sample-interval lowers the target's part" },
 	{ 0, "alloc", NULL, TARGET, set_flag, AT(alloc), MEASURE,
 	  "also follow what programs allocate (malloc and its kin, mmap, brk), by caller, and what "
 	  "they never free: leaks. Dear: every malloc and every free of every process on the machine "
