@@ -11,7 +11,7 @@ import tools
 from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_CALLS, DWELL_RUN, EACH_STACK,
                    EMPTY_ALL, EMPTY_CALLS, EMPTY_FAULT, EMPTY_NET, EMPTY_SCHED, EMPTY_TCP, LEDGER,
                    NONE, OFFCPUTIME, PERF_OFTEN, PERF_SCHED, PERF_TRACE, SAMPLE_OFTEN, STACKS,
-                   STRACE, SYSCALLS, probe)
+                   STRACE, SYSCALLS, option, probe)
 
 CPU = "1" if (os.cpu_count() or 1) > 1 else "0"
 
@@ -136,5 +136,18 @@ PROBED = [
     probed("TCP connections on loopback", "connect, accept, reset", "tcp", 10000, EMPTY_TCP, "network"),
     probed("futex wakes without a waiter", "call", "futex", 400000, EMPTY_CALLS, "locks"),
 ]
+
+
+def opted(name, what, event, mode, count, slow):
+    """What an option adds to what it looks at."""
+    return Events(f"option {name}: {what}", event, ["probes", mode], count,
+                  [NONE, DWELL_RUN, option(name, slow)])
+
+
+OPTED = [
+    opted("--alloc", "malloc and free of 64 bytes", "pair of calls", "malloc", 4000000, 50),
+    opted("--lock-order", "a mutex that nobody waits for", "lock and unlock", "mutex", 4000000, 50),
+    opted("--kmem", "open and close of /dev/null", "pair of calls", "open", 100000, 1),
+]
 PROGRAMS = [COMPILE, SQLITE, REDIS, PGBENCH, FIO]
-LOADS = [SWITCH, DEEP, SPIN, CALLS, FORKS, *PROBED, *PROGRAMS]
+LOADS = [SWITCH, DEEP, SPIN, CALLS, FORKS, *PROBED, *OPTED, *PROGRAMS]

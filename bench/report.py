@@ -52,6 +52,13 @@ def load_section(load, seen):
     return f"### {load.name[0].upper()}{load.name[1:]}\n\n{table(heads, program_rows(seen))}"
 
 
+def options_section(rows):
+    return "### What options add, in the target and in every other process\n\n" \
+           "Beyond what dwell without the option costs the same event.\n\n" + \
+           table(["option", "to", "ns in the target", "ns in others"],
+                 [[option, to, number(own), number(other)] for option, to, own, other in rows])
+
+
 def start_section(rows):
     heads = ["tool", "start ms, median", "least", "stop ms, median", "least", "MB, most"]
     body = [[name, *(number(r[k]) for k in ("start", "start_least", "stop", "stop_least", "mb"))]

@@ -114,6 +114,11 @@ def probe(name):
     return Tool(f"dwell --probes {name}", dwell("--probes", name))
 
 
+def option(name, slow):
+    """dwell with an option that is not on by default."""
+    return Tool(f"dwell {name}", dwell(name), slow=slow)
+
+
 NONE = Tool("no tool", [])
 EMPTY_SCHED = Tool("empty programs", empty(SCHED))
 CLOCK_SCHED = Tool("empty programs that read the clock",
