@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 from tap import skip
 
@@ -53,6 +54,36 @@ def truth(text):
         else:
             facts[key] = int(value) if value.lstrip("-").isdigit() else value
     return facts
+
+
+def until(what, condition, seconds=20):
+    """Waits for what is to come, and returns it."""
+    limit = time.monotonic() + seconds * SLOW
+    while not (found := condition()):
+        assert time.monotonic() < limit, f"{what}: not within {seconds * SLOW} s"
+        time.sleep(0.01)
+    return found
+
+
+def stat_of(pid, tid=None):
+    """Of a process or thread its fields of /proc/PID/stat from the state on."""
+    with open(f"/proc/{pid}/task/{tid or pid}/stat", encoding="ascii", errors="replace") as f:
+        return f.read().rpartition(")")[2].split()
+
+
+def asleep(pid, tid=None):
+    """Waits until it sleeps."""
+    until(f"{tid or pid} sleeps", lambda: stat_of(pid, tid)[0] == "S")
+
+
+def comm_of(pid):
+    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as f:
+        return f.read().rstrip("\n")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(child) for child in f.read().split()]
 
 
 class Run:
