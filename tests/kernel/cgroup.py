@@ -21,6 +21,11 @@ BUSY = [lib.workload("tree"), "stay", "60000"]
 FORKING = ["/bin/sh", "-c", "while :; do sleep 0.05; done"]
 
 
+def is_up(pid):
+    """Whether it is what it will be: `stay` has two threads."""
+    return lib.comm_of(pid) == "tree-stay" and len(os.listdir(f"/proc/{pid}/task")) == 2
+
+
 @contextlib.contextmanager
 def running(cmd, group=None):
     """PID of a process, in a group or outside."""
@@ -29,6 +34,7 @@ def running(cmd, group=None):
     try:
         if group:
             cgroups.join(group, p.pid)
+        lib.until("its threads", lambda: cmd is not BUSY or is_up(p.pid))
         yield p.pid
     finally:
         p.kill()

@@ -323,7 +323,8 @@ def attached_counts_from_then_on(opts):
                                                   stdout=subprocess.DEVNULL) as child:
         try:
             cgroups.join(group, child.pid)
-            time.sleep(1)   # throttled before we come
+            # throttled before we come
+            lib.until("throttling", lambda: cpu_stat(group)["throttled_periods"] > 3)
             before = cpu_stat(group)
             with tempfile.TemporaryDirectory(prefix="dwell-cpu-") as d:
                 path = os.path.join(d, "report.jsonl")
@@ -336,7 +337,6 @@ def attached_counts_from_then_on(opts):
             child.kill()
     quotas = summary["cpu"]["cgroup"]["quotas"]
     assert [q["path"] for q in quotas] == [group], quotas
-    assert before["throttled_periods"] > 3, before
     for key in ("periods", "throttled_periods", "throttled_ns"):
         assert 0 < quotas[0][key] <= after[key] - before[key], (key, quotas, before, after)
     row = summary["cpu"]["processes"][0]
@@ -431,6 +431,10 @@ def pressure_of_two_hogs():
 
 @test
 def pressure_of_the_targets_group():
+    lib.calm(compare_group_pressure)
+
+
+def compare_group_pressure():
     with cgroups.cgroup() as group:
         if not os.path.exists(os.path.join(group, "cpu.pressure")):
             skip("the kernel keeps no pressure of groups")
@@ -443,12 +447,16 @@ def pressure_of_the_targets_group():
             for kind, ns in figures.items():
                 assert ns <= after[resource, kind[:-3]], (resource, kind, ns, after)
         assert ours["pressure"]["cpu"]["some_ns"] >= 300 * lib.MS // os.cpu_count(), ours
-        # nobody but these waited in it
-        assert ours["pressure"]["io"]["some_ns"] < 100 * lib.MS * lib.SLOW, ours
+        # nobody but these waited in it, unless they or dwell had to be read from a disk
+        lib.near(ours["pressure"]["io"]["some_ns"], 0, 0, 100 * lib.MS * lib.SLOW, "io")
 
 
 @test
 def idle_cpus_are_idle():
+    lib.calm(compare_idle)
+
+
+def compare_idle():
     files = glob.glob("/sys/devices/system/cpu/cpu*/cpuidle/state*/usage")
     if not files:
         skip("no cpuidle driver")
