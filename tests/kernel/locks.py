@@ -148,7 +148,8 @@ KINDS = (
 def check_kind(mode, symbol, kind, function, source):
     result, locks = run(mode, 4, 10, source=source)
     rows = [r for r in locks["locks"] if r.get("symbol") == symbol]
-    assert rows, [(r.get("name"), r["kind"]) for r in locks["locks"]]
+    if not rows: # on a busy machine the threads may never meet
+        raise lib.TimeOff([(r.get("name"), r["kind"]) for r in locks["locks"]])
     for row in rows:
         assert row["name"] == f"{symbol} (locks)", row
         assert row["kind"] == kind, row
@@ -157,13 +158,16 @@ def check_kind(mode, symbol, kind, function, source):
     if "address" in result.truth:
         assert rows[0]["address"] == int(result.truth["address"], 16), rows[0]
     if "waits" in result.truth:
-        assert sum(r["waits"] for r in rows) == result.truth["waits"], rows
+        waits = sum(r["waits"] for r in rows)
+        assert waits <= result.truth["waits"], rows
+        # one that is interrupted on its way finds that all have come
+        lib.near(waits, result.truth["waits"], 0, 0, "waits")
     check_sums(locks)
 
 
 for _kind in KINDS:
     for _source in SOURCES:
-        test(lambda k=_kind, s=_source: check_kind(*k, s), timeout=120,
+        test(lambda k=_kind, s=_source: lib.calm(lambda: check_kind(*k, s)), timeout=120,
              name=f"{_kind[0]}: name and kind, {_source}")
 
 
@@ -311,8 +315,7 @@ def the_screen_and_the_verdict_say_so():
 @test
 def a_lock_taken_twice():
     with hung("relock") as (p, _):
-        while open(f"/proc/{p.pid}/wchan").read() in ("", "0"):
-            pass
+        lib.asleep(p.pid)
         result, screen = attach(p.pid)
     (cycle,) = result.summary["locks"]["deadlocks"]
     (m,) = cycle["members"]

@@ -14,12 +14,16 @@ from tap import main, test
 
 WAITER = """
 import fcntl, os, sys, time
+def parent_waits():
+    with open("/proc/locks") as f:
+        return any("->" in line and str(os.getppid()) in line.split() for line in f)
 for path in sys.argv[1:]:
     told, tell = os.pipe()
     if not os.fork():
         fcntl.flock(os.open(path, os.O_RDWR), fcntl.LOCK_EX)
         os.write(tell, b"x")
-        time.sleep(0.02)
+        while not parent_waits():
+            time.sleep(0.001)
         os._exit(0)
     os.read(told, 1)
     fcntl.flock(os.open(path, os.O_RDWR), fcntl.LOCK_EX)
