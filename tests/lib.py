@@ -76,6 +76,14 @@ def asleep(pid, tid=None):
     until(f"{tid or pid} sleeps", lambda: stat_of(pid, tid)[0] == "S")
 
 
+def has_ended(pid):
+    """Whether or not somebody has reaped it."""
+    try:
+        return stat_of(pid)[0] in "ZX"
+    except OSError:
+        return True
+
+
 def comm_of(pid):
     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as f:
         return f.read().rstrip("\n")

@@ -132,9 +132,14 @@ def time_by_cpu_is_on_cpu(opts):
 # ---- interrupts ----
 
 def outside(result, pid):
-    """Interrupts that may have come before and after the workload read its truth: one a ms."""
-    spent = lib.state_of(result.process(pid), "on_cpu")["ns"] - result.truth.get("cpu_ns", 0)
-    return 3 + spent // lib.MS
+    """
+    Interrupts that may have come before and after the workload read its truth: one a ms, or
+    twice as many as came while it did.
+    """
+    fact = result.truth
+    spent = lib.state_of(result.process(pid), "on_cpu")["ns"] - fact.get("cpu_ns", 0)
+    each_ms = max(1, 2 * fact.get("hard.LOC", 0) * lib.MS / fact.get("wall_ns", 1e12))
+    return 3 + int(spent / lib.MS * each_ms)
 
 
 def count(figures, part, name):
