@@ -209,6 +209,10 @@ bool locks_reported(const struct report *r)
 	return r->locks.present;
 }
 
+/* Interrupts' waits are passed over; programs wait for the locks of their own maps. */
+static const char *const nested_is_nobodys[] = { "locks_contention_begin", "locks_contention_end",
+						 NULL };
+
 const struct probe_class locks_probe = {
 	.name = "locks",
 	.summary = "futexes and semaphores by lock, with name, kind and owner; waits for locks "
@@ -219,6 +223,7 @@ const struct probe_class locks_probe = {
 	.sources = locks_sources,
 	.slots = { "locks_slots", sizeof(struct locks_slot), maxima,
 		   sizeof(maxima) / sizeof(maxima[0]) },
+	.nested_is_nobodys = nested_is_nobodys,
 	.configure = locks_configure,
 	.start = locks_start,
 	.poll = locks_poll,

@@ -411,6 +411,10 @@ static const uint16_t memory_maxima[] = {
 	STALL_MAX(STALL_NODE),
 };
 
+/* What an interrupt or a program allocates is nobody's; what they free may be a target's. */
+static const char *const nested_is_nobodys[] = { "memory_kmalloc", "memory_cache_alloc",
+						 "memory_page_alloc", NULL };
+
 const struct probe_class memory_probe = {
 	.name = "memory",
 	.summary = "faults, resident memory and its peak, swap, reclaim, OOM kills",
@@ -420,6 +424,7 @@ const struct probe_class memory_probe = {
 	.sources = memory_sources,
 	.slots = { "memory_slots", sizeof(struct memory_slot), memory_maxima,
 		   sizeof(memory_maxima) / sizeof(memory_maxima[0]) },
+	.nested_is_nobodys = nested_is_nobodys,
 	.configure = memory_configure,
 	.start = memory_start,
 	.arm = memory_arm,

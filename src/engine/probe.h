@@ -52,6 +52,13 @@ struct probe_class {
 	struct slot_class slots;                  /* figures by process */
 	struct hist_class hists;
 	bool opt_in; /* not on unless --probes names it */
+	/*
+	 * Programs, ended by NULL, that an event can meet while they run on its CPU only if it is
+	 * nobody's: preemption is off in a tracepoint's program, so it comes from an interrupt, or
+	 * from what the program itself does in the kernel. The kernel does not run them for it,
+	 * and nothing of a target is lost. May be NULL.
+	 */
+	const char *const *nested_is_nobodys;
 	/* Before load: size maps, set constants. 0 or -errno. */
 	int (*configure)(struct probe *p, struct bpf_object *obj);
 	/* After attach: look up maps, make user-side tables. */

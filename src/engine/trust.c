@@ -148,7 +148,8 @@ static struct bpf_object *object_at(const struct session *s, size_t i)
 
 #define OBJECTS(s) ((s)->nprobes + 3)
 
-static void visit_programs(struct session *s, void (*visit)(struct bpf_prog_info *, void *),
+static void visit_programs(struct session *s,
+			   void (*visit)(const char *name, struct bpf_prog_info *, void *),
 			   void *ctx)
 {
 	for (size_t i = 0; i < OBJECTS(s); i++) {
@@ -163,18 +164,29 @@ static void visit_programs(struct session *s, void (*visit)(struct bpf_prog_info
 			int fd = bpf_program__fd(prog);
 
 			if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
-				visit(&info, ctx);
+				visit(bpf_program__name(prog), &info, ctx);
 		}
 	}
 }
 
-static void add_misses(struct bpf_prog_info *info, void *ctx)
+static bool nested_is_nobodys(const char *program)
 {
-	*(uint64_t *)ctx += info->recursion_misses;
+	for (const struct probe_class *const *c = probe_classes; *c; c++)
+		for (const char *const *name = (*c)->nested_is_nobodys; name && *name; name++)
+			if (!strcmp(*name, program))
+				return true;
+	return false;
 }
 
-static void add_run_time(struct bpf_prog_info *info, void *ctx)
+static void add_misses(const char *name, struct bpf_prog_info *info, void *ctx)
 {
+	if (!nested_is_nobodys(name))
+		*(uint64_t *)ctx += info->recursion_misses;
+}
+
+static void add_run_time(const char *name, struct bpf_prog_info *info, void *ctx)
+{
+	(void)name;
 	*(uint64_t *)ctx += info->run_time_ns;
 }
 

@@ -36,8 +36,8 @@ def memory(args, *opts, source="tp_btf", **kw):
 
 def kmem(args, *opts, source="tp_btf"):
     """
-    With --kmem. An interrupt that allocates while the program of another allocation runs is not
-    told of: nobody's allocation, but counted as missed.
+    With --kmem. What an interrupt frees while the program of another free runs is not told of,
+    and counted as missed.
     """
     done, m = memory(args, "--kmem", *opts, source=source, check=False)
     assert done.rc == 0, done.err

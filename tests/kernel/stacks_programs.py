@@ -269,9 +269,15 @@ def nginx():
 # ---- programs that end ----
 
 LIBRARIES = """
-import decimal, hashlib, json, re, sqlite3, ssl, threading, zlib
+import decimal, hashlib, json, re, sqlite3, ssl, threading, time, zlib
+
+def for_300_ms(work):
+    until = time.thread_time() + 0.3
+    while time.thread_time() < until:
+        work()
 
 def chew(n):
+    for_300_ms(lambda: hashlib.sha512(bytes(65536)))
     for i in range(n):
         text = json.dumps({"a": list(range(i % 99)), "b": "x" * i})
         hashlib.sha512(text.encode() * 20).hexdigest()
@@ -282,7 +288,8 @@ def chew(n):
     db = sqlite3.connect(":memory:")
     db.execute("create table t(a, b)")
     db.executemany("insert into t values(?, ?)", ((i, str(i)) for i in range(n * 10)))
-    db.execute("select count(*) from t x, t y where x.a + 1 = y.a and x.b like '%9%'").fetchall()
+    count = "select count(*) from t x, t y where x.a + 1 = y.a and x.b like '%9%'"
+    for_300_ms(lambda: db.execute(count).fetchall())
     ssl.create_default_context()
 
 threads = [threading.Thread(target=chew, args=(300,)) for _ in range(2)]
