@@ -148,6 +148,27 @@ void waits_print(const struct waits *w, const char *prefix)
 	fflush(stdout);
 }
 
+bool is_asleep(pid_t tid)
+{
+	char path[64], text[256] = "";
+	char *state;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		die(path);
+	close(fd);
+	state = strrchr(text, ')');
+	return state && state[2] == 'S';
+}
+
+void await_asleep(pid_t tid)
+{
+	while (!is_asleep(tid))
+		sleep_ns(200000);
+}
+
 void say(const char *key, const char *fmt, ...)
 {
 	char text[1024], line[1280];

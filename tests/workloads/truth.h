@@ -60,6 +60,10 @@ void waits_add(struct waits *w, const struct span *s);
  */
 void waits_print(const struct waits *w, const char *prefix);
 
+/* A thread or process, by its state in /proc. */
+bool is_asleep(pid_t tid);
+void await_asleep(pid_t tid);
+
 /* One line of truth: "KEY=VALUE\n", in one write. */
 void say(const char *key, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void say_u64(const char *key, uint64_t value);
