@@ -7,6 +7,7 @@ is a clock, the workload measured it itself.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -176,6 +177,36 @@ def run(cmd, *opts, timeout=60, check=True, **kw):
     if check:
         check_promises(result)
     return result
+
+
+def attach(*args, timeout=60, then=None, check=True):
+    """dwell attach --json ARGS; then(it) is called when it has attached. Its report."""
+    with tempfile.NamedTemporaryFile(prefix="dwell-attach-") as out:
+        p = subprocess.Popen(argv("attach", "-q", "--json", *args), stdin=subprocess.DEVNULL,
+                             stdout=out, stderr=subprocess.PIPE, text=True)
+        try:
+            # its first record says so
+            until("dwell", lambda: os.path.getsize(out.name) or p.poll() is not None, 60)
+            if then:
+                then(p)
+            _, err = p.communicate(timeout=timeout)
+        finally:
+            p.kill()
+        done = subprocess.CompletedProcess(p.args, p.returncode, "", err)
+        assert os.path.getsize(out.name), f"no report; exit {p.returncode}; {err}"
+        result = Run(done, read_records(out.name))
+    if check:
+        check_promises(result)
+    return result
+
+
+def after_children(pid, n):
+    """For attach(): interrupts dwell once a process has been seen with n children, one by one."""
+    def wait(watcher):
+        seen = set()
+        until(f"{n} children", lambda: seen.update(children(pid)) or len(seen) >= n, 30)
+        watcher.send_signal(signal.SIGINT)
+    return wait
 
 
 def check_promises(result):

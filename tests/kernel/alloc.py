@@ -9,7 +9,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
@@ -282,25 +281,13 @@ def attached_to_a_living_static_program():
 
 
 def attach(program, source):
-    with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
-        path = os.path.join(d, "report.jsonl")
-        target = subprocess.Popen([program, "attached"], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen([program, "attached"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as target:
         assert target.stdout.readline() == "ready=1\n"
-        with open(path, "wb") as out:
-            watcher = subprocess.Popen(lib.argv("attach", "--quiet", "--alloc", "--source",
-                                                f"memory={source}", "--json", target.pid),
-                                       stdin=subprocess.DEVNULL, stdout=out,
-                                       stderr=subprocess.PIPE, text=True)
-        # it says that it has begun by its first record
-        for _ in range(600):
-            if os.path.getsize(path) or watcher.poll() is not None:
-                break
-            time.sleep(0.1)
-        target.communicate()
-        _, err = watcher.communicate(timeout=60)
-        assert watcher.returncode == 0, err
-        a = lib.read_records(path)[-1]["memory"]["alloc"]
+        result = lib.attach("--alloc", "--source", f"memory={source}", target.pid, timeout=100,
+                            then=lambda _: target.stdin.close(), check=False)
+    assert result.rc == 0, result.err
+    a = result.summary["memory"]["alloc"]
     check(a, allocations=6, bytes=360, frees_before=10, live=6)
     check(caller(a["leaks"], "leak_here", one=False), live=6, live_bytes=360)
 

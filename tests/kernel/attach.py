@@ -40,27 +40,6 @@ def at_once(_pid):
     pass
 
 
-def attach(*args, timeout=60, then=None, check=True):
-    """dwell attach --json ARGS; then(it) is called when it has attached. Its report."""
-    with tempfile.NamedTemporaryFile(prefix="dwell-attach-") as out:
-        p = subprocess.Popen(lib.argv("attach", "-q", "--json", *args), stdin=subprocess.DEVNULL,
-                             stdout=out, stderr=subprocess.PIPE, text=True)
-        try:
-            # its first record says so
-            lib.until("dwell", lambda: os.path.getsize(out.name) or p.poll() is not None)
-            if then:
-                then(p)
-            _, err = p.communicate(timeout=timeout)
-        finally:
-            p.kill()
-        done = subprocess.CompletedProcess(p.args, p.returncode, "", err)
-        assert os.path.getsize(out.name), f"no report; exit {p.returncode}; {err}"
-        result = lib.Run(done, lib.read_records(out.name))
-    if check:
-        lib.check_promises(result)
-    return result
-
-
 @test
 def duration_bounds_the_account():
     lib.calm(compare_duration)
@@ -68,7 +47,7 @@ def duration_bounds_the_account():
 
 def compare_duration():
     with stays() as p:
-        result = attach(p.pid, "-d", 1)
+        result = lib.attach(p.pid, "-d", 1)
     assert result.rc == 0, result.err
     row = result.process(p.pid)
     assert row["alive"] and row["threads_live"] == 2, row
@@ -79,7 +58,7 @@ def compare_duration():
 @test
 def cpu_time_since_the_attach():
     with target(lib.workload("on_cpu"), 1, 20000, ready=at_once) as p:
-        result = attach(p.pid, "-d", 1)
+        result = lib.attach(p.pid, "-d", 1)
     check = result.reconcile("on_cpu")
     assert check["ok"] and check["ours"] > 0, check
     row = result.process(p.pid)
@@ -90,7 +69,7 @@ def cpu_time_since_the_attach():
 @test
 def a_sleep_that_was_going_on_counts():
     with target("sleep", "30") as p:
-        result = attach(p.pid, "-d", 1)
+        result = lib.attach(p.pid, "-d", 1)
     row = result.process(p.pid)
     assert lib.state_of(row, "sleep")["ns"] >= 0.99 * row["lifetime_ns"] > 0, row
 
@@ -98,7 +77,7 @@ def a_sleep_that_was_going_on_counts():
 @test
 def it_stops_when_the_target_is_gone():
     with stays() as p:
-        result = attach(p.pid, then=lambda _: p.kill())
+        result = lib.attach(p.pid, then=lambda _: p.kill())
     assert result.rc == 0, (result.rc, result.err)
     assert not result.process(p.pid)["alive"], result.process(p.pid)
 
@@ -106,7 +85,7 @@ def it_stops_when_the_target_is_gone():
 def stops_at(sig):
     def check():
         with stays() as p:
-            result = attach(p.pid, then=lambda dwell: dwell.send_signal(sig))
+            result = lib.attach(p.pid, then=lambda dwell: dwell.send_signal(sig))
             assert p.poll() is None, "the target died with dwell"
         assert result.rc == 0, (result.rc, result.err)
         assert result.process(p.pid)["lifetime_ns"] > 0
@@ -120,7 +99,8 @@ for _sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 @test
 def new_children_are_followed():
     with target("/bin/sh", "-c", "while :; do sleep 0.05; done", ready=at_once) as p:
-        result = attach(p.pid, "-d", 1)
+        result = lib.attach(p.pid, then=lib.after_children(p.pid, 6))
+    # the first one was there, the last one may be just made
     assert len(result.processes()) + result.ledger().get("processes_cut", 0) >= 5, result.processes()
     assert result.process(p.pid)["states"]["child"]["ns"] > 0
 
@@ -131,7 +111,7 @@ def children_that_live_are_followed():
         child = lib.until("a child", lambda: lib.children(pid))[0]
         lib.until("its program", lambda: lib.comm_of(child) == "sleep")
     with target("/bin/sh", "-c", "sleep 30 & wait", ready=ready) as p:
-        result = attach(p.pid, "-d", 1)
+        result = lib.attach(p.pid, "-d", 1)
         for child in lib.children(p.pid):
             os.kill(child, signal.SIGKILL)
     assert len(result.processes()) == 2, result.processes()
@@ -140,14 +120,14 @@ def children_that_live_are_followed():
 @test
 def several_pids():
     with target("sleep", "30") as a, target("sleep", "30") as b:
-        result = attach(a.pid, b.pid, "-d", 0.5)
+        result = lib.attach(a.pid, b.pid, "-d", 0.5)
     assert {p["pid"] for p in result.processes()} == {a.pid, b.pid}, result.processes()
 
 
 @test
 def by_name():
     with stays() as p:
-        result = attach("--name", "tree-stay", "-d", 0.5)
+        result = lib.attach("--name", "tree-stay", "-d", 0.5)
     assert p.pid in {r["pid"] for r in result.processes()}, result.processes()
 
 
@@ -167,7 +147,7 @@ def a_name_of_nobody():
 @test
 def all_of_the_machine():
     with stays() as p:
-        result = attach("--all", "-d", 0.5, check=False)
+        result = lib.attach("--all", "-d", 0.5, check=False)
         assert p.pid in {r["pid"] for r in result.processes()}, [r["comm"] for r in result.processes()]
 
 
