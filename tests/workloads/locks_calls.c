@@ -56,7 +56,7 @@ static void sleepers(uint32_t *at, int n)
 	for (int i = 0; i < n; i++)
 		pids[i] = sleeper(at);
 	for (int i = 0; i < n; i++)
-		await_asleep(pids[i]);
+		await_state(pids[i], 'S');
 }
 
 static void reap(int n)
@@ -139,7 +139,7 @@ void sysv_semaphores(int argc, char **argv)
 	child = (pid_t)must(fork(), "fork");
 	if (!child)
 		_exit(sem_do(id, -1, 0, NULL));
-	await_asleep(child);
+	await_state(child, 'S');
 	expect(sem_do(id, 1, 0, NULL), 0, "up for the other");
 	reap(1);
 	must(semctl(id, 0, IPC_RMID), "semctl");
@@ -171,7 +171,7 @@ void named_semaphore(int argc, char **argv)
 	}
 	say_u64("waiter", (uint64_t)child);
 	for (long i = 0; i < n; i++) {
-		await_asleep(child);
+		await_state(child, 'S');
 		must(sem_post(up), "sem_post");
 	}
 	reap(1);

@@ -148,10 +148,10 @@ void waits_print(const struct waits *w, const char *prefix)
 	fflush(stdout);
 }
 
-bool is_asleep(pid_t tid)
+bool is_in_state(pid_t tid, char state)
 {
 	char path[64], text[256] = "";
-	char *state;
+	char *at;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
@@ -159,13 +159,13 @@ bool is_asleep(pid_t tid)
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		die(path);
 	close(fd);
-	state = strrchr(text, ')');
-	return state && state[2] == 'S';
+	at = strrchr(text, ')');
+	return at && at[2] == state;
 }
 
-void await_asleep(pid_t tid)
+void await_state(pid_t tid, char state)
 {
-	while (!is_asleep(tid))
+	while (!is_in_state(tid, state))
 		sleep_ns(200000);
 }
 

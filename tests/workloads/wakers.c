@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, sleep_rounds, NULL))
 		die("pthread_create");
 	for (uint32_t r = 1; strcmp(how, "timer") && r <= rounds; r++) {
-		while (entered != r || !is_asleep(sleeper))
+		while (entered != r || !is_in_state(sleeper, 'S'))
 			sleep_ns(200000);
 		wake_once(thread);
 	}
