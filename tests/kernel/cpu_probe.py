@@ -132,14 +132,15 @@ def time_by_cpu_is_on_cpu(opts):
 # ---- interrupts ----
 
 def outside(result, pid):
-    """
-    Interrupts that may have come before and after the workload read its truth: one a ms, or
-    twice as many as came while it did.
-    """
-    fact = result.truth
-    spent = lib.state_of(result.process(pid), "on_cpu")["ns"] - fact.get("cpu_ns", 0)
-    each_ms = max(1, 2 * fact.get("hard.LOC", 0) * lib.MS / fact.get("wall_ns", 1e12))
-    return 3 + int(spent / lib.MS * each_ms)
+    """Interrupts that may have come before and after the workload read its truth: one a ms."""
+    spent = lib.state_of(result.process(pid), "on_cpu")["ns"] - result.truth.get("cpu_ns", 0)
+    return 3 + spent // lib.MS
+
+
+def at_most(ours, bound, what, *facts):
+    """Other programs make interrupts too, some hundred at once: more may come beside the truth."""
+    if ours > bound:
+        raise lib.TimeOff(f"{what}: {ours}, at most {bound}; {facts}")
 
 
 def count(figures, part, name):
@@ -154,17 +155,17 @@ def compare_spin(opts):
     result = run([WORK, "spin", 300], opts)
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
-    assert count(row, "hard", "local_timer") <= fact["hard.LOC"] + more, (row, fact)
+    at_most(count(row, "hard", "local_timer"), fact["hard.LOC"] + more, "local_timer", row, fact)
     for name in SOFTIRQS:
-        assert count(row, "soft", name) <= fact.get(f"soft.{name.upper()}", 0) + more, (row, fact)
+        at_most(count(row, "soft", name), fact.get(f"soft.{name.upper()}", 0) + more, name, row, fact)
     others = {"reschedule": ("RES",), "irq_work": ("IWI",), "call_function": ("CAL", "TLB"),
               "call_function_single": ("CAL", "TLB")}
     for name, keys in others.items():
         bound = sum(fact.get("hard." + key, 0) for key in keys)
-        assert count(row, "hard", name) <= bound + more, (name, row, fact)
+        at_most(count(row, "hard", name), bound + more, name, row, fact)
     # a clock that the target read all the time saw the gaps; way in and out are in them
     taken = row["hard"]["ns"] + row["soft"]["ns"]
-    assert taken <= fact["gap_ns"] + more * 100 * lib.US * lib.SLOW, (row, fact)
+    at_most(taken, fact["gap_ns"] + more * 100 * lib.US * lib.SLOW, "time taken", row, fact)
     lib.near(count(row, "hard", "local_timer"), fact["hard.LOC"], 0.1, more, "local_timer")
 
 
@@ -177,7 +178,8 @@ def compare_udp(opts):
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
     ours, theirs = count(row, "soft", "net_rx"), fact["soft.NET_RX"]
-    assert 0 < ours <= theirs + more, (row, fact)
+    assert 0 < ours, (row, fact)
+    at_most(ours, theirs + more, "net_rx", row, fact)
     assert row["soft"]["vectors"]["net_rx"]["ns"] >= ours * 50, row
     if not lib.EMULATED:  # a slow machine leaves nearly all to ksoftirqd, which is no target
         lib.near(ours, theirs, 0.05, 5, "net_rx")
@@ -192,7 +194,8 @@ def compare_sampled(opts):
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
     ours, theirs = row["soft"]["count"], sum(v for k, v in fact.items() if k.startswith("soft."))
-    assert ours % 10 == 0 and 0 < ours <= theirs + more + 10 * os.cpu_count(), (row, fact)
+    assert ours % 10 == 0 and 0 < ours, (row, fact)
+    at_most(ours, theirs + more + 10 * os.cpu_count(), "softirqs", row, fact)
     if not lib.EMULATED:  # as above
         lib.near(ours, theirs, 0.05, 20, "softirqs")
 
@@ -206,7 +209,7 @@ def compare_barriers(opts):
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
     ours = count(row, "hard", "call_function") + count(row, "hard", "call_function_single")
-    assert ours <= fact.get("hard.CAL", 0) + fact.get("hard.TLB", 0) + more, (row, fact)
+    at_most(ours, fact.get("hard.CAL", 0) + fact.get("hard.TLB", 0) + more, "calls", row, fact)
     lib.near(ours, fact["barriers"], 0.3, 0, "calls from the other CPU")
 
 
