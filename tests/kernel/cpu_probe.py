@@ -302,7 +302,7 @@ def throttling_is_that_of_cpu_stat(opts):
     not; twice, as the counters do not begin at 0.
     """
     join = 'echo $$ > "$GROUP/cgroup.procs" && '
-    rounds = 20000 if lib.EMULATED else 100000
+    rounds = 20000 if lib.EMULATED else 200000
     loop = f"i=0; while [ $i -lt {rounds} ]; do i=$((i + 1)); done"
     with quota_group() as group:
         inner = cgroups.below(group, "inner")
