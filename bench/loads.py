@@ -11,13 +11,14 @@ import tools
 from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_CALLS, DWELL_RUN, EACH_STACK,
                    EMPTY_ALL, EMPTY_CALLS, EMPTY_FAULT, EMPTY_NET, EMPTY_SCHED, EMPTY_TCP, LEDGER,
                    NONE, OFFCPUTIME, PERF_OFTEN, PERF_SCHED, PERF_TRACE, SAMPLE_OFTEN, STACKS,
-                   STRACE, probe)
+                   STRACE, SYSCALLS, option, probe)
 
 CPU = "1" if (os.cpu_count() or 1) > 1 else "0"
 
 
 class Events:
     unit = "ns"
+    least_rounds = 1
 
     def __init__(self, name, event, command, count, using):
         self.name, self.event, self.command = name, event, command
@@ -32,10 +33,23 @@ class Events:
             return float(output(tool.argv(self.argv(tool, quick))).split()[0])
 
 
+TIMED = """timed() {
+	from=$(date +%s%N)
+	"$@"
+	to=$(date +%s%N)
+	echo $((to - from)) > ns
+}
+"""
+
+
 class Program:
-    """A script in a folder of its own; `prepare` comes before each run and is not measured."""
+    """
+    A script in a folder of its own, which says by `timed` what of it is measured: servers that
+    are asked every 0.1 s whether they are up are not. `prepare` comes before each run.
+    """
     unit = "ms"
     event = "run"
+    least_rounds = 5  # what a program takes differs from run to run
 
     def __init__(self, name, prepare, script, using):
         self.name, self.prepare, self.script, self.tools = name, prepare, script, using
@@ -45,8 +59,9 @@ class Program:
         os.makedirs(folder, exist_ok=True)
         env = dict(os.environ, BENCH=os.path.join(tools.ROOT, "bench"), N="1" if quick else "3")
         subprocess.run(["sh", "-c", self.prepare], cwd=folder, env=env, check=True)
-        timed = f"from=$(date +%s%N)\n{self.script}\nto=$(date +%s%N)\necho $((to - from))"
-        return int(output(tool.argv(["sh", "-c", timed]), cwd=folder, env=env).split()[-1]) / 1e6
+        output(tool.argv(["sh", "-c", TIMED + self.script]), cwd=folder, env=env)
+        with open(os.path.join(folder, "ns"), encoding="ascii") as f:
+            return int(f.read()) / 1e6
 
 
 def output(argv, **more):
@@ -57,40 +72,41 @@ def output(argv, **more):
     return done.stdout
 
 
+REAL = [NONE, EMPTY_ALL, LEDGER, SYSCALLS, DWELL_RUN]
 COMPILE = Program(
     "compiling with make -j2",
     "rm -f *.o; printf '%s\\n' 'all: a.o b.o c.o d.o' '%.o:' '\tgcc -O2 -g -D_GNU_SOURCE"
     " -c -o $@ $(BENCH)/start.c' > Makefile",
-    "i=0; while [ $i -lt $N ]; do make -s -B -j2; i=$((i + 1)); done",
-    [NONE, EMPTY_ALL, DWELL_RUN, STRACE])
+    "all() { i=0; while [ $i -lt $((N * 3)) ]; do make -s -B -j2; i=$((i + 1)); done; }; timed all",
+    [*REAL, STRACE])
 
 SQLITE = Program(
     "sqlite3, one transaction an insert",
     "rm -f db*; awk 'BEGIN { print \"pragma synchronous = off; create table t(a, b);\";"
     " for (i = 0; i < ENVIRON[\"N\"] * 2000; i++)"
     " print \"insert into t values(\" i \", hex(randomblob(40)));\" }' > in.sql",
-    "sqlite3 db < in.sql > out",
-    [NONE, EMPTY_ALL, DWELL_RUN, STRACE])
+    "timed sqlite3 db < in.sql > out",
+    [*REAL, STRACE])
 
 REDIS = Program(
     "redis-server and redis-benchmark",
     "rm -f sock",
     "redis-server --port 0 --unixsocket sock --save '' > log & "
     "while [ ! -S sock ]; do sleep 0.01; done; "
-    "redis-benchmark -s sock -q -t set,get -n $((N * 10000)) > bench; "
+    "timed redis-benchmark -s sock -q -t set,get -n $((N * 20000)) > bench; "
     "redis-cli -s sock shutdown nosave; wait",
-    [NONE, EMPTY_ALL, DWELL_RUN])
+    REAL)
 
 PGBENCH = Program("postgres and pgbench, 4 clients on a socket", "$BENCH/pg make",
-                  "$BENCH/pg run", [NONE, EMPTY_ALL, DWELL_RUN])
+                  "$BENCH/pg run; cp pg/ns ns", REAL)
 
 FIO = Program(
     "fio, random reads and writes of 4 KiB in a file",
     "[ -f fio.dat ] || fio --name=f --filename=fio.dat --size=64m --rw=write --bs=1m"
     " --output=/dev/null",
-    "fio --name=f --filename=fio.dat --size=64m --rw=randrw --bs=4k --ioengine=psync"
+    "timed fio --name=f --filename=fio.dat --size=64m --rw=randrw --bs=4k --ioengine=psync"
     " --io_size=$((N * 256))m --output=/dev/null",
-    [NONE, EMPTY_ALL, DWELL_RUN])
+    REAL)
 
 SWITCH = Events("a pipe ping-pong on one CPU", "context switch", ["switch", CPU, "0"], 40000,
                 [NONE, EMPTY_SCHED, CLOCK_SCHED, LEDGER, STACKS, EACH_STACK, OFFCPUTIME, DWELL_RUN,
@@ -120,5 +136,18 @@ PROBED = [
     probed("TCP connections on loopback", "connect, accept, reset", "tcp", 10000, EMPTY_TCP, "network"),
     probed("futex wakes without a waiter", "call", "futex", 400000, EMPTY_CALLS, "locks"),
 ]
+
+
+def opted(name, what, event, mode, count, slow):
+    """What an option adds to what it looks at."""
+    return Events(f"option {name}: {what}", event, ["probes", mode], count,
+                  [NONE, DWELL_RUN, option(name, slow)])
+
+
+OPTED = [
+    opted("--alloc", "malloc and free of 64 bytes", "pair of calls", "malloc", 4000000, 50),
+    opted("--lock-order", "a mutex that nobody waits for", "lock and unlock", "mutex", 4000000, 50),
+    opted("--kmem", "open and close of /dev/null", "pair of calls", "open", 100000, 1),
+]
 PROGRAMS = [COMPILE, SQLITE, REDIS, PGBENCH, FIO]
-LOADS = [SWITCH, DEEP, SPIN, CALLS, FORKS, *PROBED, *PROGRAMS]
+LOADS = [SWITCH, DEEP, SPIN, CALLS, FORKS, *PROBED, *OPTED, *PROGRAMS]

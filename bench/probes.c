@@ -2,12 +2,13 @@
 /*
  * probes: one of the things that the probes look at, in a loop, and the nanoseconds of one.
  *
- *	probes fault|pread|unix|udp|tcp|futex|open COUNT
+ *	probes fault|pread|unix|udp|tcp|futex|open|malloc|mutex COUNT
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -134,15 +135,35 @@ static void open_close(long n)
 		close(open("/dev/null", O_RDONLY));
 }
 
+static void allocate(long n)
+{
+	for (long i = 0; i < n; i++) {
+		void *volatile block = malloc(64); /* volatile: so that both calls are made */
+
+		free(block);
+	}
+}
+
+static void lock_mutex(long n)
+{
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+	for (long i = 0; i < n; i++) {
+		pthread_mutex_lock(&mutex);
+		pthread_mutex_unlock(&mutex);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*prepare)(void);
 	void (*some)(long n);
 } works[] = {
-	{ "fault", open_nothing, fault },     { "pread", open_file, read_file },
-	{ "unix", open_pair, send_unix },     { "udp", open_udp, send_udp },
-	{ "tcp", open_tcp, connect_tcp },     { "futex", open_nothing, wake_futex },
-	{ "open", open_nothing, open_close },
+	{ "fault", open_nothing, fault },      { "pread", open_file, read_file },
+	{ "unix", open_pair, send_unix },      { "udp", open_udp, send_udp },
+	{ "tcp", open_tcp, connect_tcp },      { "futex", open_nothing, wake_futex },
+	{ "open", open_nothing, open_close },  { "malloc", open_nothing, allocate },
+	{ "mutex", open_nothing, lock_mutex },
 };
 
 int main(int argc, char **argv)
@@ -162,5 +183,5 @@ int main(int argc, char **argv)
 		print_each(&fastest, (double)part);
 		return 0;
 	}
-	errx(2, "usage: probes fault|pread|unix|udp|tcp|futex|open COUNT");
+	errx(2, "usage: probes fault|pread|unix|udp|tcp|futex|open|malloc|mutex COUNT");
 }

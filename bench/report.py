@@ -52,6 +52,13 @@ def load_section(load, seen):
     return f"### {load.name[0].upper()}{load.name[1:]}\n\n{table(heads, program_rows(seen))}"
 
 
+def options_section(rows):
+    return "### What options add, in the target and in every other process\n\n" \
+           "Beyond what dwell without the option costs the same event.\n\n" + \
+           table(["option", "to", "ns in the target", "ns in others"],
+                 [[option, to, number(own), number(other)] for option, to, own, other in rows])
+
+
 def start_section(rows):
     heads = ["tool", "start ms, median", "least", "stop ms, median", "least", "MB, most"]
     body = [[name, *(number(r[k]) for k in ("start", "start_least", "stop", "stop_least", "mb"))]
@@ -78,7 +85,7 @@ def read_line(path, key=None):
     return "unknown"
 
 
-def machine(started, ended, rounds):
+def machine(started, ended, rounds, quick):
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=tools.ROOT,
                             capture_output=True, text=True, check=False).stdout.strip()
     mitigations = "/sys/devices/system/cpu/vulnerabilities/"
@@ -89,5 +96,5 @@ def machine(started, ended, rounds):
             ["mitigations of returns", read_line(mitigations + "spec_rstack_overflow")],
             ["mitigations of calls", read_line(mitigations + "spectre_v2")],
             ["load average", f"{started[0]:.1f} at the start, {ended[0]:.1f} at the end"],
-            ["rounds", str(rounds)]]
+            ["rounds", f"{rounds}, of real programs 5, each short (--quick)" if quick else str(rounds)]]
     return table(["", ""], rows)

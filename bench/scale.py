@@ -50,16 +50,39 @@ class Beside:
         self.process.stdout.close()
 
 
+NO_TARGETS = [loads.SWITCH, loads.CALLS, loads.FORKS]
+
+
 def no_target(rounds, quick):
     """Nanoseconds an event of processes that are not the target: {load: {tool: [ns]}}."""
     seen = {}
     for _ in range(rounds):
         for tool in (tools.NONE, tools.EMPTY_ALL, tools.DWELL_RUN):
             with Beside(tool):
-                for load in (loads.SWITCH, loads.CALLS, loads.FORKS):
+                for load in NO_TARGETS:
                     value = load.run(tools.NONE, quick)
                     seen.setdefault(load.name, {}).setdefault(tool.name, []).append(value)
     return seen
+
+
+def options_beside(rounds, quick):
+    """The same of what an option looks at, with dwell and with that option."""
+    seen = {load.name: {} for load in loads.OPTED}
+    for _ in range(rounds):
+        for load in loads.OPTED:
+            for tool in load.tools:
+                with Beside(tool):
+                    value = load.run(tools.Tool(tool.name, [], slow=tool.slow), quick)
+                seen[load.name].setdefault(tool.name, []).append(value)
+    return seen
+
+
+def kernel_objects():
+    """How many objects the kernel allocates for one open and close of /dev/null."""
+    with_few, with_more = (
+        summary_of(["--kmem"], [os.path.join(tools.OUT, "probes"), "open", str(n)])
+        ["memory"]["slab_allocs"] for n in (200, 10200))
+    return (with_more - with_few) / 10000
 
 
 def summary_of(options, command):

@@ -114,6 +114,11 @@ def probe(name):
     return Tool(f"dwell --probes {name}", dwell("--probes", name))
 
 
+def option(name, slow):
+    """dwell with an option that is not on by default."""
+    return Tool(f"dwell {name}", dwell(name), slow=slow)
+
+
 NONE = Tool("no tool", [])
 EMPTY_SCHED = Tool("empty programs", empty(SCHED))
 CLOCK_SCHED = Tool("empty programs that read the clock",
@@ -124,6 +129,7 @@ EMPTY_FAULT = Tool("empty programs", empty("rss_stat,task_newtask"))
 EMPTY_TCP = Tool("empty programs", empty(f"sys_exit,{SOCKETS},{SOFT},sched_switch,sched_waking"))
 EMPTY_NET = Tool("empty programs", empty(f"sys_exit,{SOFT}"))
 LEDGER = Tool("dwell --probes ledger", dwell("--probes", "ledger"))
+SYSCALLS = Tool("dwell --probes ledger,syscalls", dwell("--probes", "ledger,syscalls"))
 STACKS = Tool("dwell --probes ledger,stacks", dwell("--probes", "ledger,stacks"))
 EACH_STACK = Tool("the same, --stack-quantum 0",
                   dwell("--probes", "ledger,stacks", "--stack-quantum", "0"))

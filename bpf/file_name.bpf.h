@@ -33,15 +33,15 @@ static long path_step(__u32 i, struct path_walk *w)
 	__u32 len = w->len, zero = 0;
 	long n;
 
-	parent = BPF_CORE_READ(dentry, d_parent);
-	root = BPF_CORE_READ(mnt, mnt.mnt_root);
+	parent = KREAD(dentry, d_parent);
+	root = KREAD(mnt, mnt.mnt_root);
 	if (dentry == root || dentry == parent) {
-		up = BPF_CORE_READ(mnt, mnt_parent);
+		up = KREAD(mnt, mnt_parent);
 		if (!up || up == mnt) {
 			w->whole = 1;
 			return 1;
 		}
-		w->dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
+		w->dentry = KREAD(mnt, mnt_mountpoint);
 		w->mnt = up;
 		return 0;
 	}
@@ -49,7 +49,7 @@ static long path_step(__u32 i, struct path_walk *w)
 	barrier_var(len); /* what is compared is what is used: the verifier sees the bound */
 	if (!name || len > OBJECT_NAME_LEN - NAME_PART)
 		return 1;
-	text = BPF_CORE_READ(dentry, d_name.name);
+	text = KREAD(dentry, d_name.name);
 	n = bpf_probe_read_kernel_str(name->text + len, NAME_PART, text);
 	if (n <= 0)
 		return 1;

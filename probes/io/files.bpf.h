@@ -58,6 +58,15 @@ struct {
 	__type(value, struct io_recent);
 } io_recent SEC(".maps");
 
+static __always_inline __u64 io_directory(struct file *file)
+{
+	struct dentry *dentry = KREAD(file, f_path.dentry);
+	struct dentry *parent = KREAD(dentry, d_parent);
+	struct inode *inode = KREAD(parent, d_inode);
+
+	return KREAD(inode, i_ino);
+}
+
 /* A new row for a file; 0 when there is none left. */
 static __always_inline __u32 io_file_open(const struct io_file_key *key, struct file *file,
 					  __u32 kind, __u32 proc_id)
@@ -82,7 +91,7 @@ static __always_inline __u32 io_file_open(const struct io_file_key *key, struct 
 	f->key = *key;
 	f->kind = kind;
 	f->proc_id = proc_id;
-	f->dir = BPF_CORE_READ(file, f_path.dentry, d_parent, d_inode, i_ino);
+	f->dir = io_directory(file);
 	name = file_name(file);
 	if (name && bpf_map_update_elem(&io_file_names, &row, name, BPF_ANY))
 		counter_add(COUNTER_LOST_NAME);

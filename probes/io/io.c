@@ -7,14 +7,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "err.h"
 #include "io_fill.h"
 #include "io_shape.h"
 #include "io_text.h"
 #include "kernel_btf.h"
+#include "map_window.h"
 #include "session.h"
 
 #define FILES 8192 /* --limit io_files=N */
@@ -47,13 +46,8 @@ static const uint16_t io_maxima[] = {
 };
 _Static_assert(sizeof(io_maxima) / sizeof(io_maxima[0]) == MAXIMA, "maxima without a line");
 
-struct io_map {
-	void *at;
-	size_t bytes;
-};
-
 struct io_data {
-	struct io_map files, devices, state;
+	struct map_window files, devices, state; /* files: mapped as far as they are used */
 	struct io_maps maps;
 	struct io_paths paths;
 	bool has_faults;
@@ -109,21 +103,16 @@ static int io_configure(struct probe *p, struct bpf_object *obj)
 
 /* ---- after the attach ---- */
 
-static int map_table(struct probe *p, const char *name, struct io_map *to)
+static int map_table(struct probe *p, const char *name, struct map_window *w)
 {
 	struct bpf_map_info info = { 0 };
 	uint32_t len = sizeof(info);
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int fd = probe_map_fd(p, name);
+	int fd = probe_map_fd(p, name), err;
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 		return err_set(-ENOENT, "cannot find map '%s'", name);
-	to->bytes = ((size_t)info.value_size * info.max_entries + page - 1) & ~(page - 1);
-	to->at = mmap(NULL, to->bytes, PROT_READ, MAP_SHARED, fd, 0);
-	if (to->at != MAP_FAILED)
-		return 0;
-	to->at = NULL;
-	return err_set(-errno, "cannot map '%s'", name);
+	err = map_window_open(w, fd, (size_t)info.value_size * info.max_entries);
+	return err ? err_set(err, "cannot map '%s'", name) : 0;
 }
 
 static int io_start(struct probe *p)
@@ -141,12 +130,15 @@ static int io_start(struct probe *p)
 		err = map_table(p, "io_state", &d->state);
 	if (err)
 		return err;
+	map_window_reach(&d->devices, d->devices.bytes);
+	map_window_reach(&d->state, d->state.bytes);
 	d->maps = (struct io_maps){
-		.files = d->files.at,
+		.files_map = &d->files,
+		.files = (void *)d->files.at,
 		.nfiles = 1 + probe_limit(p, "io_files", FILES),
-		.devices = d->devices.at,
+		.devices = (void *)d->devices.at,
 		.ndevices = 1 + DEVICES,
-		.state = d->state.at,
+		.state = (void *)d->state.at,
 		.paths = &d->paths,
 		.names_fd = probe_map_fd(p, "io_file_names"),
 	};
@@ -157,21 +149,15 @@ static int io_start(struct probe *p)
 	return 0;
 }
 
-static void unmap(struct io_map *map)
-{
-	if (map->at)
-		munmap(map->at, map->bytes);
-}
-
 static void io_free(struct probe *p)
 {
 	struct io_data *d = p->data;
 
 	if (!d)
 		return;
-	unmap(&d->files);
-	unmap(&d->devices);
-	unmap(&d->state);
+	map_window_close(&d->files);
+	map_window_close(&d->devices);
+	map_window_close(&d->state);
 	io_paths_free(&d->paths);
 	free(d);
 	p->data = NULL;

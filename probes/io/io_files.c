@@ -135,6 +135,7 @@ static struct path_sum *sum_paths(const struct io_maps *m, uint64_t used, size_t
 
 	if (!sums)
 		abort();
+	map_window_reach(m->files_map, (rows + 1) * sizeof(*m->files));
 	*n = 0;
 	for (uint32_t row = 1; row <= rows; row++) {
 		const struct io_file *f = &m->files[row];

@@ -5,6 +5,7 @@
 
 #include "probe.h"
 #include "io_report.h"
+#include "map_window.h"
 
 /* By row of io_files: hash of its path; 0: not known yet. */
 struct io_paths {
@@ -14,7 +15,8 @@ struct io_paths {
 
 /* What is read by everybody who fills a row. */
 struct io_maps {
-	const struct io_file *files; /* mapped; NULL: none */
+	struct map_window *files_map;
+	const struct io_file *files; /* in it, once map_window_reach() has been there */
 	size_t nfiles;
 	const struct io_device *devices;
 	size_t ndevices;

@@ -150,6 +150,14 @@ static void keep_thread(struct ledger_book *b, struct ledger_process *lp,
 	sum_account(one, &row->account);
 }
 
+void book_add_done(struct ledger_sum *sum, const struct packed *done)
+{
+	struct account a;
+
+	packed_read(done, 0, ACCOUNT_WORDS, (uint64_t *)&a);
+	sum_add_account(sum, &a);
+}
+
 /* The sum of a process's dead threads; of one that was done already, made of its account. */
 static struct ledger_sum *process_sum(struct ledger_process *lp)
 {
@@ -158,12 +166,8 @@ static struct ledger_sum *process_sum(struct ledger_process *lp)
 	lp->sum = calloc(1, sizeof(*lp->sum));
 	if (!lp->sum)
 		abort();
-	if (lp->done) { /* this end came after the others had been told */
-		struct account a;
-
-		packed_read(lp->done, 0, ACCOUNT_WORDS, (uint64_t *)&a);
-		sum_add_account(lp->sum, &a);
-	}
+	if (lp->done) /* this end came after the others had been told */
+		book_add_done(lp->sum, lp->done);
 	free(lp->done);
 	lp->done = NULL;
 	return lp->sum;

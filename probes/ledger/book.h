@@ -86,6 +86,8 @@ bool book_reach(struct ledger_book *b, uint32_t block);
 void book_reach_thread(struct ledger_book *b, struct ledger_thread *t);
 /* A thread has ended; its blocks are mapped. */
 void book_final(struct ledger_book *b, struct tree *tree, const struct ledger_final *f);
+/* A dead process's account, as ledger_process.done keeps it. */
+void book_add_done(struct ledger_sum *sum, const struct packed *done);
 /* No thread of the process is left, though the end of some was not told. */
 void book_presume_dead(struct ledger_book *b, struct tree *tree, struct process *p);
 /*

@@ -124,14 +124,6 @@ static void fill_threads(struct report *r, const struct ledger_process *lp, cons
 	qsort(row->threads, row->nthreads, sizeof(*row->threads), threads_by_lifetime);
 }
 
-static void add_done(struct ledger_sum *sum, const struct packed *done)
-{
-	struct account a;
-
-	packed_read(done, 0, ACCOUNT_WORDS, (uint64_t *)&a);
-	sum_add_account(sum, &a);
-}
-
 static void fill_process(struct report *r, const struct process *p, const struct draft *d,
 			 struct process_row *row)
 {
@@ -157,7 +149,7 @@ static void fill_process(struct report *r, const struct process *p, const struct
 		if (lp && lp->sum)
 			sum_add(&sum, lp->sum);
 		else if (lp && lp->done)
-			add_done(&sum, lp->done);
+			book_add_done(&sum, lp->done);
 		if (d)
 			sum_add(&sum, &d->sum);
 		sum_account(&sum, &row->account);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harvest.h"
+#include "map_sweep.h"
 #include "session.h"
 
 struct rows *rows_new(void)
@@ -184,44 +185,56 @@ void rows_add_thread(struct rows *rows, const struct ledger_final *f)
 /* ---- the kernel's tables ---- */
 
 #define SWEEP_NS 200000000ULL
-#define SWEPT 1024 /* entries at a time: the iteration begins anew when some were taken out */
 
-static size_t take_objects(struct rows *rows, struct probe *p, int fd)
+struct sweeping {
+	struct rows *rows;
+	const struct session *session;
+	int fd;
+};
+
+static bool object_is_gone(void *ctx, const void *key)
 {
-	struct object_key keys[SWEPT], key, *last = NULL;
-	struct ledger_stat stat;
-	size_t n = 0;
-
-	for (; n < SWEPT && !bpf_map_get_next_key(fd, last, &key); last = &key)
-		if (harvest_is_gone(p->session, key.proc_id))
-			keys[n++] = key;
-	for (size_t i = 0; i < n; i++)
-		if (!bpf_map_lookup_and_delete_elem(fd, &keys[i], &stat))
-			rows_object_add(&rows->objects, &keys[i], &stat, &rows->other);
-	return n;
+	return harvest_is_gone(((struct sweeping *)ctx)->session,
+			       ((const struct object_key *)key)->proc_id);
 }
 
-static bool thread_is_gone(const struct rows *rows, uint32_t thread_id)
+static void take_object(void *ctx, const void *key)
 {
+	const struct sweeping *s = ctx;
+	struct ledger_stat stat;
+
+	if (!bpf_map_lookup_and_delete_elem(s->fd, key, &stat))
+		rows_object_add(&s->rows->objects, key, &stat, &s->rows->other);
+}
+
+static bool waker_is_gone(void *ctx, const void *key)
+{
+	const struct rows *rows = ((struct sweeping *)ctx)->rows;
+	uint32_t thread_id = ((const struct waker_key *)key)->sleeper_thread_id;
 	struct ident *i = NULL;
 
 	HASH_FIND(hh, rows->idents, &thread_id, sizeof(thread_id), i);
 	return i && i->ended;
 }
 
-static size_t take_wakers(struct rows *rows, int fd)
+static void take_waker(void *ctx, const void *key)
 {
-	struct waker_key keys[SWEPT], key, *last = NULL;
+	const struct sweeping *s = ctx;
 	struct waker_sum sum;
-	size_t n = 0;
 
-	for (; n < SWEPT && !bpf_map_get_next_key(fd, last, &key); last = &key)
-		if (thread_is_gone(rows, key.sleeper_thread_id))
-			keys[n++] = key;
-	for (size_t i = 0; i < n; i++)
-		if (!bpf_map_lookup_and_delete_elem(fd, &keys[i], &sum))
-			rows_waker_add(&rows->wakers, &keys[i], sum.count, sum.ns, &rows->other);
-	return n;
+	if (!bpf_map_lookup_and_delete_elem(s->fd, key, &sum))
+		rows_waker_add(&s->rows->wakers, key, sum.count, sum.ns, &s->rows->other);
+}
+
+static void sweep(struct rows *rows, struct probe *p)
+{
+	struct sweeping objects = { rows, p->session, probe_map_fd(p, "ledger_objects") };
+	struct sweeping wakers = { rows, p->session, probe_map_fd(p, "ledger_wakers") };
+
+	map_sweep(&(struct map_sweep){ objects.fd, sizeof(struct object_key), object_is_gone,
+				       take_object, &objects });
+	map_sweep(&(struct map_sweep){ wakers.fd, sizeof(struct waker_key), waker_is_gone,
+				       take_waker, &wakers });
 }
 
 void rows_poll(struct rows *rows, struct probe *p)
@@ -230,15 +243,11 @@ void rows_poll(struct rows *rows, struct probe *p)
 	uint64_t ended = counters[COUNTER_THREADS_ENDED] + p->session->slots.collected,
 		 now = session_clock();
 	uint64_t full = counters[COUNTER_OTHER_OBJECT] + counters[COUNTER_OTHER_WAKER];
-	int objects = probe_map_fd(p, "ledger_objects"), wakers = probe_map_fd(p, "ledger_wakers");
 
 	if (ended == rows->ended || now - rows->swept_ns < SWEEP_NS ||
 	    (full == rows->full && ended - rows->ended < IDENTS_KEPT / 8))
 		return;
-	while (take_objects(rows, p, objects) == SWEPT)
-		;
-	while (take_wakers(rows, wakers) == SWEPT)
-		;
+	sweep(rows, p);
 	rows->ended = ended;
 	rows->full = full;
 	rows->swept_ns = now;

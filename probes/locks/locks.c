@@ -52,21 +52,11 @@ static int locks_configure(struct probe *p, struct bpf_object *obj)
 	return order_configure(p, obj);
 }
 
-/* The errno with which an optional program of the chosen source failed; 0: it is attached. */
-static int program_error(const struct probe *p, const char *name)
-{
-	for (size_t i = 0; i < p->nattempts; i++)
-		if (!strcmp(p->attempts[i].name, p->source->name) &&
-		    !strcmp(p->attempts[i].what, name))
-			return p->attempts[i].error;
-	return 0;
-}
-
 static int locks_start(struct probe *p)
 {
 	struct locks_data *d = calloc(1, sizeof(*d));
-	int begin = program_error(p, "locks_contention_begin");
-	int end = program_error(p, "locks_contention_end");
+	int begin = probe_error(p, "locks_contention_begin");
+	int end = probe_error(p, "locks_contention_end");
 
 	if (!d)
 		return err_set(-ENOMEM, "no memory");
@@ -76,7 +66,7 @@ static int locks_start(struct probe *p)
 	d->sysv.class = &locks_sysv_class;
 	d->sites.class = &locks_sites_class;
 	d->has_kernel = !begin && !end;
-	d->has_stalls = !program_error(p, "locks_rcu_stall");
+	d->has_stalls = !probe_error(p, "locks_rcu_stall");
 	if (!d->has_kernel)
 		session_note(p->session, "locks inside the kernel are not seen: no tracepoint (%s)",
 			     strerror(begin ? -begin : -end));

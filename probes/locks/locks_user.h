@@ -7,6 +7,7 @@
 #include "identity.h"
 #include "probe.h"
 #include "session.h"
+#include "uprobes.h"
 
 struct text_lines;
 
@@ -16,8 +17,7 @@ struct locks_data {
 	struct modules *modules;
 	bool has_kernel, has_stalls;
 	struct harvest futexes, sysv, sites; /* tables by process, with what the dead have left */
-	struct bpf_link *order_links[32];    /* uprobes of --lock-order */
-	size_t norder_links;
+	struct uprobe_links order_links;     /* of --lock-order */
 };
 
 extern const struct harvest_class locks_futexes_class, locks_sysv_class, locks_sites_class;

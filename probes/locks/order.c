@@ -10,25 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "elf_symbols.h"
-#include "detach.h"
 #include "err.h"
 #include "locks_user.h"
+#include "program_path.h"
 
-static const struct {
-	const char *program, *function;
+#define TRIES "pthread_mutex_trylock", "pthread_mutex_timedlock", "pthread_mutex_clocklock"
+
+static const struct hook {
+	const char *program;
 	bool at_return;
+	const char *functions[4]; /* ends with NULL */
 } hooks[] = {
-	{ "locks_mutex_lock", "pthread_mutex_lock", false },
-	{ "locks_mutex_unlock", "pthread_mutex_unlock", false },
-	{ "locks_mutex_try", "pthread_mutex_trylock", false },
-	{ "locks_mutex_tried", "pthread_mutex_trylock", true },
-	{ "locks_mutex_try", "pthread_mutex_timedlock", false },
-	{ "locks_mutex_tried", "pthread_mutex_timedlock", true },
-	{ "locks_mutex_try", "pthread_mutex_clocklock", false },
-	{ "locks_mutex_tried", "pthread_mutex_clocklock", true },
+	{ "locks_mutex_lock", false, { "pthread_mutex_lock" } },
+	{ "locks_mutex_unlock", false, { "pthread_mutex_unlock" } },
+	{ "locks_mutex_try", false, { TRIES } },
+	{ "locks_mutex_tried", true, { TRIES } },
 };
 
 #define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
@@ -50,9 +48,12 @@ struct files {
 
 int order_configure(struct probe *p, struct bpf_object *obj)
 {
-	for (size_t i = 0; p->session && p->session->options->lock_order && i < HOOKS; i++)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(obj, hooks[i].program),
-					  true);
+	for (size_t i = 0; p->session && p->session->options->lock_order && i < HOOKS; i++) {
+		struct bpf_program *prog = bpf_object__find_program_by_name(obj, hooks[i].program);
+
+		bpf_program__set_autoload(prog, true);
+		uprobes_prepare(prog);
+	}
 	return 0;
 }
 
@@ -69,33 +70,11 @@ static void add_file(struct files *files, const char *path)
 		if (files->inode[i] == st.st_ino)
 			return;
 	elf = elf_symbols_open(path, 0);
-	if (elf && elf_symbols_function(elf, hooks[0].function, &symbol)) {
+	if (elf && elf_symbols_function(elf, hooks[0].functions[0], &symbol)) {
 		snprintf(files->path[files->n], sizeof(files->path[0]), "%s", path);
 		files->inode[files->n++] = st.st_ino;
 	}
 	elf_symbols_close(elf);
-}
-
-/* The command as execvp() will find it. */
-static void add_command(struct files *files, const char *command)
-{
-	const char *at = getenv("PATH");
-	char path[512];
-
-	if (strchr(command, '/')) {
-		add_file(files, command);
-		return;
-	}
-	while (at && *at) {
-		size_t len = strcspn(at, ":");
-
-		snprintf(path, sizeof(path), "%.*s/%s", (int)len, at, command);
-		if (!access(path, X_OK)) {
-			add_file(files, path);
-			return;
-		}
-		at += len + (at[len] == ':');
-	}
 }
 
 /* Every file of a living process that has code; as it sees them. */
@@ -118,23 +97,24 @@ static void add_process(struct files *files, pid_t pid)
 }
 
 static int attach(struct probe *p, struct locks_data *d, const char *path,
-		  const struct elf_symbols *elf, size_t hook)
+		  const struct elf_symbols *elf, const struct hook *hook)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = hooks[hook].at_return);
-	struct bpf_program *prog = bpf_object__find_program_by_name(p->obj, hooks[hook].program);
+	struct uprobes places = {
+		.prog = bpf_object__find_program_by_name(p->obj, hook->program),
+		.at_return = hook->at_return,
+	};
 	struct elf_symbol symbol;
-	struct bpf_link *link;
-	uint64_t offset;
+	int err;
 
-	if (!elf_symbols_function(elf, hooks[hook].function, &symbol) ||
-	    !elf_symbols_offset(elf, symbol.value, &offset))
-		return 0; /* an older library has fewer */
-	link = bpf_program__attach_uprobe_opts(prog, -1, path, offset, &opts);
-	if (!link)
-		return err_set(-errno, "--lock-order: cannot probe %s in '%s'",
-			       hooks[hook].function, path);
-	d->order_links[d->norder_links++] = link;
-	return 0;
+	/* an older library has fewer */
+	for (const char *const *name = hook->functions; *name; name++)
+		if (elf_symbols_function(elf, *name, &symbol) &&
+		    elf_symbols_offset(elf, symbol.value, &places.offsets[places.n]))
+			places.n++;
+	err = uprobes_attach(&d->order_links, &places, path);
+	return err ? err_set(err, "--lock-order: cannot probe %s and its kin in '%s'",
+			     hook->functions[0], path)
+		   : 0;
 }
 
 static int attach_file(struct probe *p, struct locks_data *d, const char *path)
@@ -143,28 +123,26 @@ static int attach_file(struct probe *p, struct locks_data *d, const char *path)
 	int err = elf ? 0 : err_set(-ENOENT, "cannot read '%s'", path);
 
 	for (size_t i = 0; i < HOOKS && !err; i++)
-		err = attach(p, d, path, elf, i);
+		err = attach(p, d, path, elf, &hooks[i]);
 	elf_symbols_close(elf);
 	return err;
 }
-
-_Static_assert(sizeof(((struct locks_data *)0)->order_links) / sizeof(struct bpf_link *) >=
-		       HOOKS * FILES_MAX,
-	       "no room for the links");
 
 int order_start(struct probe *p)
 {
 	const struct options *o = p->session->options;
 	struct locks_data *d = p->data;
 	struct files files = { 0 };
+	char path[512];
 	int err = 0;
 
 	if (!o->lock_order)
 		return 0;
 	for (size_t i = 0; i < o->npids; i++)
 		add_process(&files, o->pids[i]);
-	if (o->command == COMMAND_RUN && o->argv && o->argv[0])
-		add_command(&files, o->argv[0]);
+	if (o->command == COMMAND_RUN && o->argv && o->argv[0] &&
+	    program_path(o->argv[0], path, sizeof(path)))
+		add_file(&files, path);
 	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++)
 		add_file(&files, libraries[i]);
 	if (!files.n)
@@ -176,11 +154,7 @@ int order_start(struct probe *p)
 
 void order_stop(struct probe *p)
 {
-	struct locks_data *d = p->data;
-
-	for (size_t i = 0; i < d->norder_links; i++)
-		detach_link(d->order_links[i]);
-	d->norder_links = 0;
+	uprobes_detach(&((struct locks_data *)p->data)->order_links);
 }
 
 /* ---- the report ---- */

@@ -123,8 +123,10 @@ int memory_alloc_enter(void *ctx)
 	if (!t || (t->flags & TARGET_PREEXEC))
 		return 0;
 	thread = thread_of(task, t);
-	heap = thread ? heap_of(t->proc_id) : NULL;
-	if (!heap || alloc_in_call(thread, sp))
+	if (!thread || alloc_in_call(thread, sp))
+		return 0;
+	heap = heap_of(t->proc_id);
+	if (!heap)
 		return 0;
 	function = bpf_get_attach_cookie(ctx);
 	if (function >= ALLOC_FUNCTIONS)
@@ -220,8 +222,10 @@ int memory_alloc_free(void *ctx)
 	if (!t || (t->flags & TARGET_PREEXEC))
 		return 0;
 	thread = thread_of(task, t);
-	heap = thread ? heap_of(t->proc_id) : NULL;
-	if (!heap || alloc_in_call(thread, sp))
+	if (!thread || alloc_in_call(thread, sp))
+		return 0;
+	heap = heap_of(t->proc_id);
+	if (!heap)
 		return 0;
 	key.address = REGISTER(regs, di);
 	key.proc_id = t->proc_id;

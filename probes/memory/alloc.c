@@ -106,7 +106,7 @@ static bool is_gone(struct probe *p, const struct memory_block_key *key)
 	return heap.ended || heap.image != key->image;
 }
 
-static uint32_t drop_gone(struct probe *p, int fd, struct memory_block_key *keys, uint32_t n)
+static void drop_gone(struct probe *p, int fd, struct memory_block_key *keys, uint32_t n)
 {
 	uint32_t gone = 0;
 
@@ -115,7 +115,6 @@ static uint32_t drop_gone(struct probe *p, int fd, struct memory_block_key *keys
 			keys[gone++] = keys[i];
 	if (gone)
 		bpf_map_delete_batch(fd, keys, &gone, NULL);
-	return gone;
 }
 
 /* Takes the blocks of processes and images that are gone out of the table. */
@@ -124,16 +123,18 @@ static void purge(struct probe *p, struct alloc *a)
 	int fd = probe_map_fd(p, "memory_blocks"), err = 0;
 	struct memory_block_key *keys = calloc(BATCH, sizeof(*keys));
 	struct memory_block *blocks = calloc(BATCH, sizeof(*blocks));
-	uint64_t stale = __atomic_exchange_n(&a->tree->stale, 0, __ATOMIC_RELAXED);
 	uint32_t at = 0, n;
 	void *from = NULL;
 
-	while (stale && keys && blocks && !err) {
+	if (keys && blocks)
+		__atomic_store_n(&a->tree->stale, 0, __ATOMIC_RELAXED);
+	else
+		err = -ENOMEM; /* the next end of a process tries again */
+	while (!err) {
 		n = BATCH;
 		err = bpf_map_lookup_batch(fd, from, &at, keys, blocks, &n, NULL);
 		if (!err || err == -ENOENT)
-			__atomic_fetch_sub(&a->tree->blocks, drop_gone(p, fd, keys, n),
-					   __ATOMIC_RELAXED);
+			drop_gone(p, fd, keys, n);
 		from = &at;
 	}
 	free(keys);

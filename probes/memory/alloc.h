@@ -81,8 +81,7 @@ struct memory_heap {
 struct memory_heap_tree {
 	__s64 live_bytes; /* of processes that live */
 	__u64 live_peak_bytes;
-	__s64 blocks;   /* entries of memory_blocks */
-	__u64 stale;    /* of these, of processes and images that are gone */
+	__u64 stale;    /* blocks of processes and images that are gone */
 	__u64 purge_at; /* so many of them are taken out */
 	__u64 sizes[ALLOC_SIZES], size_bytes[ALLOC_SIZES];
 };
@@ -114,11 +113,16 @@ struct memory_change {
 	__u32 allocator; /* 1: made inside a call of the malloc family */
 };
 
-/* A file with code that user space knows: key of map `memory_files`. */
+/* A file with code that user space knows: key of map `memory_files`, enum memory_file_state. */
 struct memory_file {
 	__u64 inode;
 	__u32 dev; /* as the kernel has it */
 	__u32 pad;
+};
+
+enum memory_file_state {
+	FILE_TOLD = 1,  /* of it user space has been told, or knows by itself */
+	FILE_PLAIN = 2, /* it has been looked at, and has no allocator */
 };
 
 _Static_assert(sizeof(struct memory_block_key) == 16, "struct memory_block_key has holes");

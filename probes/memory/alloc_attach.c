@@ -19,6 +19,7 @@
 #include "alloc_user.h"
 #include "elf_symbols.h"
 #include "err.h"
+#include "program_path.h"
 
 #define FREE (-1)
 
@@ -148,24 +149,32 @@ static int hook_file(struct probe *p, struct alloc *a, struct alloc_file *file, 
 	return err;
 }
 
-/* So that the kernel side need not tell of it. */
-static void make_known(struct probe *p, const struct stat *st)
+static struct memory_file file_key(const struct stat *st)
 {
-	struct memory_file key = {
+	return (struct memory_file){
 		.inode = st->st_ino,
 		.dev = (uint32_t)major(st->st_dev) << 20 | (uint32_t)minor(st->st_dev),
 	};
-	uint32_t one = 1;
-
-	bpf_map_update_elem(probe_map_fd(p, "memory_files"), &key, &one, BPF_ANY);
 }
 
-static bool is_known(const struct alloc *a, const struct stat *st)
+/* So that the kernel side need not tell of it; of a plain one, so that it is not read again. */
+static void make_known(struct probe *p, const struct stat *st, uint32_t state)
 {
+	struct memory_file key = file_key(st);
+
+	bpf_map_update_elem(probe_map_fd(p, "memory_files"), &key, &state, BPF_ANY);
+}
+
+static bool is_known(struct probe *p, const struct alloc *a, const struct stat *st)
+{
+	struct memory_file key = file_key(st);
+	uint32_t state;
+
 	for (size_t i = 0; i < a->nfiles; i++)
 		if (a->files[i].inode == st->st_ino && a->files[i].dev == st->st_dev)
 			return true;
-	return false;
+	return !bpf_map_lookup_elem(probe_map_fd(p, "memory_files"), &key, &state) &&
+	       state == FILE_PLAIN;
 }
 
 /* A file that is open, so that it stays the same whatever becomes of its path. */
@@ -184,8 +193,10 @@ static int add_open(struct probe *p, struct alloc *a, int fd, const struct stat 
 	*file = (struct alloc_file){ .inode = st->st_ino, .dev = st->st_dev };
 	err = hook_file(p, a, file, path, elf);
 	elf_symbols_close(elf);
-	if (!file->functions)
+	if (!file->functions) {
+		make_known(p, st, FILE_PLAIN);
 		return 0;
+	}
 	file->path = strdup(shown);
 	if (!file->path)
 		abort();
@@ -201,8 +212,8 @@ static int add_file(struct probe *p, struct alloc *a, const char *path, const ch
 
 	if (fd < 0)
 		return 0;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && !is_known(a, &st)) {
-		make_known(p, &st);
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && !is_known(p, a, &st)) {
+		make_known(p, &st, FILE_TOLD);
 		err = a->nfiles < ALLOC_FILES ? add_open(p, a, fd, &st, shown)
 					      : err_set(-ENOSPC,
 							"--alloc: more than %d files with an "
@@ -211,25 +222,6 @@ static int add_file(struct probe *p, struct alloc *a, const char *path, const ch
 	}
 	close(fd);
 	return err;
-}
-
-/* The command as execvp() will find it. */
-static int add_command(struct probe *p, struct alloc *a, const char *command)
-{
-	const char *at = getenv("PATH");
-	char path[4096];
-
-	if (strchr(command, '/'))
-		return add_file(p, a, command, command);
-	while (at && *at) {
-		size_t len = strcspn(at, ":");
-
-		snprintf(path, sizeof(path), "%.*s/%s", (int)len, at, command);
-		if (!access(path, X_OK))
-			return add_file(p, a, path, path);
-		at += len + (at[len] == ':');
-	}
-	return 0;
 }
 
 static bool is_wanted(const char *name)
@@ -261,10 +253,12 @@ static int add_libraries(struct probe *p, struct alloc *a, const char *folder)
 int alloc_attach_start(struct probe *p, struct alloc *a)
 {
 	const struct options *o = p->session->options;
+	char path[4096];
 	int err = 0;
 
-	if (o->command == COMMAND_RUN && o->argv && o->argv[0])
-		err = add_command(p, a, o->argv[0]);
+	if (o->command == COMMAND_RUN && o->argv && o->argv[0] &&
+	    program_path(o->argv[0], path, sizeof(path)))
+		err = add_file(p, a, path, path);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !err; i++)
 		err = add_libraries(p, a, folders[i]);
 	return err;

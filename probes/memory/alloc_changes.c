@@ -49,21 +49,23 @@ static struct alloc_site *site_of(struct alloc *a, const struct memory_change *e
 static struct alloc_owner *owner_of(struct alloc *a, struct alloc_process *p,
 				    const struct memory_change *e, bool brk)
 {
-	enum alloc_mapped_kind kind = e->allocator
-					      ? (brk ? MAPPED_ALLOCATOR_BRK : MAPPED_ALLOCATOR_MMAP)
-					      : (brk ? MAPPED_BRK : MAPPED_MMAP);
-	struct alloc_site *site = site_of(a, e);
-	struct alloc_owner *o = p->owners;
+	struct alloc_owner_key key = { .site = site_of(a, e) };
+	struct alloc_owner *o = NULL;
 
-	while (o && (o->site != site || o->kind != kind))
-		o = o->next;
+	if (e->allocator)
+		key.kind = brk ? MAPPED_ALLOCATOR_BRK : MAPPED_ALLOCATOR_MMAP;
+	else
+		key.kind = brk ? MAPPED_BRK : MAPPED_MMAP;
+	/* clang's analyzer does not follow a struct's bytes: NOLINTNEXTLINE(clang-analyzer-*) */
+	HASH_FIND(hh, p->owners, &key, sizeof(key), o);
 	if (o)
 		return o;
 	o = calloc(1, sizeof(*o));
 	if (!o)
 		abort();
-	*o = (struct alloc_owner){ .process = p, .site = site, .kind = kind, .next = p->owners };
-	p->owners = o;
+	o->key = key;
+	o->process = p;
+	HASH_ADD(hh, p->owners, key, sizeof(o->key), o);
 	return o;
 }
 
@@ -88,7 +90,6 @@ struct gone {
 	struct alloc *a;
 	bool cleared;
 	uint64_t bytes;
-	struct alloc_owner *first; /* of what was cut */
 };
 
 static void piece_gone(void *ctx, const struct alloc_range *piece)
@@ -97,12 +98,10 @@ static void piece_gone(void *ctx, const struct alloc_range *piece)
 	struct alloc_owner *o = piece->owner;
 	uint64_t bytes = piece->end - piece->start;
 
-	note_less(&o->process->mapped[o->kind], bytes, gone->cleared);
-	note_less(&o->site->mapped, bytes, gone->cleared);
-	gone->a->mapped_now[o->kind] -= bytes;
+	note_less(&o->process->mapped[o->key.kind], bytes, gone->cleared);
+	note_less(&o->key.site->mapped, bytes, gone->cleared);
+	gone->a->mapped_now[o->key.kind] -= bytes;
 	gone->bytes += bytes;
-	if (!gone->first)
-		gone->first = o;
 }
 
 static void cut(struct alloc_process *p, uint64_t start, uint64_t end, struct gone *gone)
@@ -116,13 +115,14 @@ static void add(struct alloc *a, struct alloc_process *p, const struct memory_ch
 	struct alloc_owner *o = owner_of(a, p, e, brk);
 	struct alloc_range range = { e->start, e->end, o };
 	struct gone gone = { .a = a };
+	uint64_t kind = o->key.kind;
 
 	cut(p, e->start, e->end, &gone);
-	note_more(&p->mapped[o->kind], e->end - e->start);
-	note_more(&o->site->mapped, e->end - e->start);
-	a->mapped_now[o->kind] += e->end - e->start;
-	if (a->mapped_now[o->kind] > a->mapped_peak[o->kind])
-		a->mapped_peak[o->kind] = a->mapped_now[o->kind];
+	note_more(&p->mapped[kind], e->end - e->start);
+	note_more(&o->key.site->mapped, e->end - e->start);
+	a->mapped_now[kind] += e->end - e->start;
+	if (a->mapped_now[kind] > a->mapped_peak[kind])
+		a->mapped_peak[kind] = a->mapped_now[kind];
 	if (p != &a->other && alloc_ranges_add(&p->ranges, &range, ALLOC_RANGES))
 		return;
 	/* when it is unmapped will not be known: it counts as made, not as there */
@@ -147,11 +147,10 @@ static void forget(struct alloc_process *p)
 	struct alloc_owner *o, *next;
 
 	alloc_ranges_free(&p->ranges);
-	for (o = p->owners; o; o = next) {
-		next = o->next;
+	HASH_ITER(hh, p->owners, o, next) {
+		HASH_DEL(p->owners, o);
 		free(o);
 	}
-	p->owners = NULL;
 }
 
 static void clear(struct alloc *a, struct alloc_process *p)
@@ -227,6 +226,7 @@ void alloc_processes_trim(struct probe *p, struct alloc *a)
 		forget(process);
 		free(process);
 	}
+	forget(&a->other); /* without ranges nobody asks for an owner again */
 }
 
 void alloc_changes_free(struct alloc *a)

@@ -7,10 +7,10 @@
 #include <bpf/bpf.h>
 
 #include "alloc_user.h"
+#include "map_sweep.h"
 #include "memory_user.h"
 
 #define CALLERS_KEPT 4096
-#define HEAPS_SWEPT 512 /* at a time: the iteration begins anew when some were taken out */
 
 /* ---- callers ---- */
 
@@ -88,32 +88,35 @@ const struct harvest_class alloc_callers_class = {
 
 /* ---- processes ---- */
 
+struct sweeping {
+	struct probe *probe;
+	struct alloc *alloc;
+	int fd;
+	bool full;
+};
+
 /* Not in the tree any more, so in no report either. When there is no room: ended. */
-static bool may_go(const struct probe *p, uint32_t proc_id, bool full)
+static bool may_go(void *ctx, const void *key)
 {
+	const struct sweeping *s = ctx;
+	uint32_t proc_id = *(const uint32_t *)key;
+
 	if (!proc_id)
 		return false;
-	return full ? harvest_is_gone(p->session, proc_id) : !tree_find(&p->session->tree, proc_id);
+	return s->full ? harvest_is_gone(s->probe->session, proc_id)
+		       : !tree_find(&s->probe->session->tree, proc_id);
 }
 
-static size_t take_heaps(struct probe *p, struct alloc *a, int fd, bool full)
+static void take_heap(void *ctx, const void *key)
 {
-	uint32_t ids[HEAPS_SWEPT], id, *last = NULL;
+	const struct sweeping *s = ctx;
 	struct memory_heap heap;
-	size_t n = 0, taken_out = 0;
 
-	for (; n < HEAPS_SWEPT && !bpf_map_get_next_key(fd, last, &id); last = &id)
-		if (may_go(p, id, full))
-			ids[n++] = id;
-	for (size_t i = 0; i < n; i++) {
-		/* nothing is known of one whose birth is still to be told */
-		if (bpf_map_lookup_elem(fd, &ids[i], &heap) || !heap.ended)
-			continue;
-		alloc_add_heap(&a->gone, &heap);
-		bpf_map_delete_elem(fd, &ids[i]);
-		taken_out++;
-	}
-	return taken_out;
+	/* nothing is known of one whose birth is still to be told */
+	if (bpf_map_lookup_elem(s->fd, key, &heap) || !heap.ended)
+		return;
+	alloc_add_heap(&s->alloc->gone, &heap);
+	bpf_map_delete_elem(s->fd, key);
 }
 
 void alloc_poll(struct probe *p, struct alloc *a)
@@ -122,6 +125,7 @@ void alloc_poll(struct probe *p, struct alloc *a)
 	uint64_t ended = p->session->slots.collected, full = counters[COUNTER_OTHER_HEAP];
 	struct bpf_map *map = bpf_object__find_map_by_name(p->obj, "memory_heaps");
 	bool was_full = full != a->full;
+	struct sweeping s = { p, a, bpf_map__fd(map), was_full };
 
 	harvest_poll(&a->callers, p);
 	if (ended == a->ended || (!was_full && ended - a->ended < bpf_map__max_entries(map) / 8))
@@ -129,7 +133,6 @@ void alloc_poll(struct probe *p, struct alloc *a)
 	a->ended = ended;
 	a->full = full;
 	harvest_sweep(&a->callers, p); /* it asks the heaps which image they are of */
-	while (take_heaps(p, a, bpf_map__fd(map), was_full) == HEAPS_SWEPT)
-		;
+	map_sweep(&(struct map_sweep){ s.fd, sizeof(uint32_t), may_go, take_heap, &s });
 	alloc_processes_trim(p, a);
 }

@@ -19,11 +19,12 @@
 #define ALLOC_SITES 16384
 #define ALLOC_RANGES 65536 /* of a process */
 
+/* A file with an allocator; those without are FILE_PLAIN in memory_files and nowhere else. */
 struct alloc_file {
 	char *path; /* as its process sees it */
 	uint64_t inode;
 	dev_t dev;
-	uint32_t functions; /* that are hooked; 0: it has no allocator */
+	uint32_t functions; /* that are hooked */
 	uint64_t late_ns;
 };
 
@@ -34,20 +35,24 @@ struct alloc_site {
 	UT_hash_handle hh;
 };
 
+struct alloc_owner_key {
+	struct alloc_site *site;
+	uint64_t kind; /* enum alloc_mapped_kind; as wide as the other, so that there is no hole */
+};
+
 struct alloc_process;
 /* The owner of a range: site and kind, of a process. */
 struct alloc_owner {
+	struct alloc_owner_key key;
 	struct alloc_process *process;
-	struct alloc_site *site;
-	enum alloc_mapped_kind kind;
-	struct alloc_owner *next;
+	UT_hash_handle hh;
 };
 
 struct alloc_process {
 	uint32_t proc_id;
 	struct alloc_mapped mapped[MAPPED_KINDS];
 	struct alloc_ranges ranges;
-	struct alloc_owner *owners;
+	struct alloc_owner *owners; /* table */
 	UT_hash_handle hh;
 };
 
@@ -75,8 +80,6 @@ bool alloc_event(struct probe *p, struct alloc *a, const struct event_head *head
 /* alloc_attach.c: hooks the functions of a file if it has an allocator. 0 or -errno. */
 int alloc_attach_start(struct probe *p, struct alloc *a);
 void alloc_attach_code(struct probe *p, struct alloc *a, const struct memory_change *e);
-/* Every file with code of a living process. */
-void alloc_attach_process(struct probe *p, struct alloc *a, pid_t pid);
 void alloc_attach_free(struct alloc *a);
 
 /* alloc_changes.c: mappings */

@@ -92,11 +92,11 @@ static __noinline int code_tell(struct file *file, __u64 address)
 	struct object_key name = { .kind = OBJECT_FILE };
 	struct target *t = target_current();
 	struct memory_change *e;
-	__u32 one = 1;
+	__u32 told = FILE_TOLD;
 
 	if (!t || bpf_map_lookup_elem(&memory_files, &key))
 		return 0;
-	bpf_map_update_elem(&memory_files, &key, &one, BPF_ANY); /* full: told again */
+	bpf_map_update_elem(&memory_files, &key, &told, BPF_ANY); /* full: told again */
 	name.a = key.inode;
 	name.b = key.dev;
 	object_named(&name, (__u64)file); /* the process may be gone before we look */

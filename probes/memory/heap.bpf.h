@@ -162,29 +162,18 @@ static __always_inline struct memory_caller *caller_of(struct memory_caller_key 
 static __always_inline bool block_take(const struct memory_block_key *key, struct memory_block *to)
 {
 	struct memory_block *block = bpf_map_lookup_elem(&memory_blocks, key);
-	struct memory_heap_tree *tree;
 
 	if (!block)
 		return false;
 	*to = *block;
-	if (bpf_map_delete_elem(&memory_blocks, key))
-		return false; /* another thread has just freed it as well */
-	tree = heap_tree();
-	if (tree)
-		__sync_fetch_and_add(&tree->blocks, -1);
-	return true;
+	/* refused: another thread has just freed it as well */
+	return !bpf_map_delete_elem(&memory_blocks, key);
 }
 
 static __always_inline bool block_put(const struct memory_block_key *key,
 				      const struct memory_block *block)
 {
-	struct memory_heap_tree *tree = heap_tree();
-
-	if (bpf_map_update_elem(&memory_blocks, key, block, BPF_ANY))
-		return false;
-	if (tree)
-		__sync_fetch_and_add(&tree->blocks, 1);
-	return true;
+	return !bpf_map_update_elem(&memory_blocks, key, block, BPF_ANY);
 }
 
 static __noinline int block_freed(struct memory_heap *heap, const struct memory_block *block,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "code_image.h"
+#include "program_path.h"
 #include "so_cache.h"
 
 static const char standard_dirs[] = "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:"
@@ -109,12 +110,10 @@ static bool add_along(struct startup *s, const char *dirs, const char *name, con
 
 static void add_program(struct startup *s, const char *name)
 {
-	const char *dirs = getenv("PATH");
+	char path[PATH_MAX];
 
-	if (strchr(name, '/'))
-		add(s, name);
-	else
-		add_along(s, dirs ? dirs : "/bin:/usr/bin", name, NULL);
+	if (program_path(name, path, sizeof(path)))
+		add(s, path);
 }
 
 /* ---- what a file asks for ---- */

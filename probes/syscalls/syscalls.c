@@ -83,18 +83,6 @@ static int syscalls_configure(struct probe *p, struct bpf_object *obj)
 	return 0;
 }
 
-/* The errno with which this optional program of the chosen source failed; 0: it is attached. */
-static int program_error(const struct probe *p, const char *name)
-{
-	for (size_t i = 0; i < p->nattempts; i++) {
-		const struct source_attempt *a = &p->attempts[i];
-
-		if (!strcmp(a->name, p->source->name) && !strcmp(a->what, name))
-			return a->error;
-	}
-	return 0;
-}
-
 /* As the session keeps its rows: by lifetime; 0: it has forgotten this one. */
 static uint64_t process_worth(void *ctx, uint32_t proc_id)
 {
@@ -106,7 +94,7 @@ static uint64_t process_worth(void *ctx, uint32_t proc_id)
 static int syscalls_start(struct probe *p)
 {
 	struct syscalls_data *d = calloc(1, sizeof(*d));
-	int err = program_error(p, "syscalls_uring_req");
+	int err = probe_error(p, "syscalls_uring_req");
 
 	if (!d)
 		return err_set(-ENOMEM, "no memory");
@@ -115,7 +103,7 @@ static int syscalls_start(struct probe *p)
 	d->store.worth = process_worth;
 	d->store.ctx = &p->session->tree;
 	d->latency = wants_latency(p);
-	d->uring = !err || !program_error(p, "syscalls_uring_sqe");
+	d->uring = !err || !probe_error(p, "syscalls_uring_sqe");
 	if (!d->uring)
 		session_note(p->session, "io_uring operations are not counted: no tracepoint (%s)",
 			     strerror(-err));

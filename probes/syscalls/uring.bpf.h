@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Operations of io_uring, booked on who submits them. Included by syscalls.bpf.c, whose tables it uses. */
+/* Operations of io_uring, booked on who submits them. */
 #ifndef DWELL_SYSCALLS_URING_BPF_H
 #define DWELL_SYSCALLS_URING_BPF_H
+
+#include "count.bpf.h"
 
 static __always_inline int count_uring(struct io_kiocb *req)
 {

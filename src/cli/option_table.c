@@ -351,15 +351,15 @@ const struct option_row option_table[] = {
 	{ 0, "lock-order", NULL, TARGET, set_flag, AT(lock_order), MEASURE,
 	  "warn of mutexes that are taken in both orders, which can deadlock. Dear: every "
 	  "pthread_mutex_lock and pthread_mutex_unlock of every process on the machine is trapped, "
-	  "some 15 us a call on a virtual machine" },
+	  "on a virtual machine some 18 us for the two" },
 	{ 0, "kmem", NULL, TARGET, set_flag, AT(kmem), MEASURE,
 	  "also count what the kernel itself allocates for the target, objects and pages, by the "
-	  "place in the kernel: costs an object of the target and its free together about 450 ns, "
-	  "one of other programs about 150 ns; --sample-interval lowers the target's part" },
+	  "place in the kernel: costs an object of the target and its free together about 470 ns, "
+	  "one of other programs about 160 ns; --sample-interval lowers the target's part" },
 	{ 0, "alloc", NULL, TARGET, set_flag, AT(alloc), MEASURE,
 	  "also follow what programs allocate (malloc and its kin, mmap, brk), by caller, and what "
 	  "they never free: leaks. Dear: every malloc and every free of every process on the machine "
-	  "is trapped, on a virtual machine some 12 us for the two in the target and 7 us in others; "
+	  "is trapped, on a virtual machine some 13 us for the two in the target and 11 us in others; "
 	  "--sample-interval lowers only what is kept of them" },
 	{ 0, "pmu", NULL, RUN, set_flag, AT(pmu), MEASURE,
 	  "also read the CPU's own counters: cycles, instructions, cache, TLB and branch misses, "
@@ -370,7 +370,7 @@ const struct option_row option_table[] = {
 	  "and `stacks` in the records" },
 	{ 0, "stack-quantum", "TIME", TARGET, set_quantum, AT(stack_quantum_ns), MEASURE,
 	  "take a stack each time that a thread has waited for another TIME, which then stands "
-	  "for it: 1ms (default), 500us, 0 for each wait, which costs about 2 us a wait" },
+	  "for it: 1ms (default), 500us, 0 for each wait, which costs about 3 us a wait" },
 	{ 'F', "frequency", "HZ", TARGET, set_frequency, AT(frequency), MEASURE,
 	  "look HZ times a second which code runs on each CPU (default 99)" },
 	{ 0, "inline", NULL, TARGET, set_of_stacks, AT(inlined), MEASURE,

@@ -8,11 +8,10 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "map_sweep.h"
 #include "session.h"
 
-#define BATCH 256
-#define KEY_MAX 128 /* bytes, of every class */
-#define VALUE_MAX 256
+#define VALUE_MAX 256         /* bytes, of every class */
 #define SWEEP_NS 200000000ULL /* a sweep of a full table takes 5 ms */
 
 struct harvested {
@@ -73,7 +72,7 @@ static int by_weight(const void *a, const void *b)
 static void fold(struct harvest *h, struct probe *p, struct harvested *row)
 {
 	const struct harvest_class *c = h->class;
-	alignas(8) unsigned char from[KEY_MAX];
+	alignas(8) unsigned char from[MAP_KEY_MAX];
 	bool stays;
 
 	memcpy(from, row->key, c->key_size);
@@ -108,50 +107,43 @@ static void fold_lightest(struct harvest *h, struct probe *p)
 
 /* ---- taking out ---- */
 
-static void take_row(struct harvest *h, struct probe *p, int fd, const unsigned char *key)
-{
-	alignas(8) unsigned char value[VALUE_MAX];
+struct sweeping {
+	struct harvest *harvest;
+	struct probe *probe;
+	int fd;
+};
 
-	if (bpf_map_lookup_and_delete_elem(fd, key, value))
-		return;
-	if (h->class->taken)
-		h->class->taken(p, key, value);
-	put(h, key, value);
-	if (HASH_COUNT(h->rows) > h->class->kept)
-		fold_lightest(h, p);
+static bool is_gone(void *ctx, const void *key)
+{
+	const struct sweeping *s = ctx;
+	uint32_t proc_id = proc_of(s->harvest->class, key);
+
+	return proc_id && harvest_is_gone(s->probe->session, proc_id);
 }
 
-/* Keys first: an iteration does not survive that its row is taken out. */
-static void take_gone(struct harvest *h, struct probe *p, int fd)
+static void take_row(void *ctx, const void *key)
 {
-	size_t size = h->class->key_size, n = 0, room = 0;
-	unsigned char key[KEY_MAX], *gone = NULL, *last = NULL;
+	const struct sweeping *s = ctx;
+	struct harvest *h = s->harvest;
+	alignas(8) unsigned char value[VALUE_MAX];
 
-	while (!bpf_map_get_next_key(fd, last, key)) {
-		uint32_t proc_id = proc_of(h->class, key);
-
-		last = key;
-		if (!proc_id || !harvest_is_gone(p->session, proc_id))
-			continue;
-		if (n == room) {
-			room = room ? 2 * room : BATCH;
-			gone = reallocarray(gone, room, size);
-			if (!gone)
-				abort();
-		}
-		memcpy(gone + n++ * size, key, size);
-	}
-	for (size_t i = 0; i < n; i++)
-		take_row(h, p, fd, gone + i * size);
-	free(gone);
+	if (bpf_map_lookup_and_delete_elem(s->fd, key, value))
+		return;
+	if (h->class->taken)
+		h->class->taken(s->probe, key, value);
+	put(h, key, value);
+	if (HASH_COUNT(h->rows) > h->class->kept)
+		fold_lightest(h, s->probe);
 }
 
 void harvest_sweep(struct harvest *h, struct probe *p)
 {
+	struct sweeping s = { h, p, probe_map_fd(p, h->class->map) };
+
 	h->swept_ns = session_clock();
 	h->ended = p->session->slots.collected;
 	h->full = p->session->counters[h->class->full];
-	take_gone(h, p, probe_map_fd(p, h->class->map));
+	map_sweep(&(struct map_sweep){ s.fd, h->class->key_size, is_gone, take_row, &s });
 }
 
 void harvest_poll(struct harvest *h, struct probe *p)
@@ -176,7 +168,7 @@ void harvest_each(struct harvest *h, struct probe *p,
 {
 	const struct harvest_class *c = h->class;
 	int fd = probe_map_fd(p, c->map);
-	alignas(8) unsigned char key[KEY_MAX], value[VALUE_MAX];
+	alignas(8) unsigned char key[MAP_KEY_MAX], value[VALUE_MAX];
 	unsigned char *last = NULL;
 	struct harvested *row;
 

@@ -39,15 +39,21 @@ static bool is_loaded(struct bpf_object *obj, const char *name)
 	return prog && bpf_program__autoload(prog) && bpf_program__fd(prog) >= 0;
 }
 
+int probe_error(const struct probe *p, const char *program)
+{
+	for (size_t i = 0; i < p->nattempts; i++) {
+		const struct source_attempt *a = &p->attempts[i];
+
+		if (a->error && !strcmp(a->name, p->source->name) && !strcmp(a->what, program))
+			return a->error;
+	}
+	return 0;
+}
+
 bool probe_attached(const struct probe *p, const char *program)
 {
-	if (!is_loaded(p->obj, program) && !is_loaded(p->beside, program))
-		return false;
-	for (size_t i = 0; i < p->nattempts; i++)
-		if (p->attempts[i].error && !strcmp(p->attempts[i].name, p->source->name) &&
-		    !strcmp(p->attempts[i].what, program))
-			return false;
-	return true;
+	return (is_loaded(p->obj, program) || is_loaded(p->beside, program)) &&
+	       !probe_error(p, program);
 }
 
 /* A ring's size is a power of two of pages. */

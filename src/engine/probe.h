@@ -106,6 +106,8 @@ extern const struct probe_class *const probe_classes[]; /* NULL-ended; probes/li
 struct process;
 /* Map of the probe's object by name; -1 and an error when it has none. */
 int probe_map_fd(struct probe *p, const char *name);
+/* The -errno with which a program of the chosen source could not be attached; 0: none is known. */
+int probe_error(const struct probe *p, const char *program);
 /* Whether the program of that name was loaded for p, and attached if it is one to attach. */
 bool probe_attached(const struct probe *p, const char *program);
 /* Entries for map `name` of this session: --limit, else `entries`. */

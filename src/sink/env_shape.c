@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "program_path.h"
 #include "read.h"
 #include "shape.h"
 
@@ -280,32 +281,14 @@ static size_t copy_argv(char *const argv[], const char ***cmd)
 	return *cmd ? n : 0;
 }
 
-/* Where execvp would find it: the process may still be dwell's own image. */
-static void find_program(const char *name, char *path, size_t size)
-{
-	const char *dir = getenv("PATH");
-
-	snprintf(path, size, "%s", name);
-	if (strchr(name, '/') || !*name)
-		return;
-	while (dir && *dir) {
-		size_t len = strcspn(dir, ":");
-
-		snprintf(path, size, "%.*s/%s", (int)len, dir, name);
-		if (!access(path, X_OK))
-			return;
-		dir += len + (dir[len] == ':');
-	}
-	snprintf(path, size, "%s", name);
-}
-
 static void read_executable(struct metadata *m, char *const argv[])
 {
 	char link[64];
 	ssize_t len;
 
-	if (argv) {
-		find_program(argv[0], m->executable, sizeof(m->executable));
+	if (argv) { /* the process may still be dwell's own image */
+		if (!program_path(argv[0], m->executable, sizeof(m->executable)))
+			snprintf(m->executable, sizeof(m->executable), "%s", argv[0]);
 		return;
 	}
 	snprintf(link, sizeof(link), "/proc/%d/exe", m->pid);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Flow: each record is made as JSON by its shape, written as one line, and added to the
- * run's statistics when those are wanted; the summary, which is long, is written as it is made. The sampler reads /proc; CPU use of the tree
- * comes from the ledger when there is one, for it also knows what ended between samples.
+ * run's statistics when those are wanted; the summary, which is long, is written as it is
+ * made. The sampler reads /proc; CPU use of the tree comes from the ledger when there is one,
+ * for it also knows what ended between samples.
  */
 #include "jsonl.h"
 
@@ -85,6 +86,14 @@ struct line {
 	char text[1 << 16];
 };
 
+/* Not by an initialiser, which would fill the text with zeroes for every record. */
+static void line_begin(struct line *l, struct outfile *out)
+{
+	l->out = out;
+	l->used = 0;
+	l->begun = false;
+}
+
 static int line_flush(struct line *l)
 {
 	int err = outfile_write(l->out, l->text, l->used);
@@ -130,16 +139,18 @@ static bool line_end(struct line *l, bool made)
 /* record: NULL when there was no memory for it. */
 static bool write_line(struct outfile *out, const json_t *record)
 {
-	struct line l = { .out = out };
+	struct line l;
 
+	line_begin(&l, out);
 	return line_end(&l, record && !json_dump_callback(record, line_put, &l, RECORD_FORMAT));
 }
 
 static void write_summary(struct jsonl *j, const struct report *r)
 {
-	struct line l = { .out = j->out };
+	struct line l;
 	struct shape_writer w = { .put = line_put, .ctx = &l, .flags = RECORD_FORMAT };
 
+	line_begin(&l, j->out);
 	summary_write(r, &w);
 	j->failed = !line_end(&l, !w.failed);
 }

@@ -51,8 +51,9 @@ NOINLINE static void leak_zeroed(size_t n, size_t size)
 NOINLINE static void use_and_free(size_t n, size_t size)
 {
 	for (size_t i = 0; i < n; i++) {
-		kept = malloc(size);
-		free(kept);
+		void *volatile block = malloc(size); /* not `kept`: several threads are here */
+
+		free(block);
 	}
 }
 
