@@ -5,6 +5,7 @@ without, a zram disk, a null_blk disk with a known latency; and what the kernel 
 them (/sys/block/DISK/stat).
 """
 import contextlib
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -39,6 +40,14 @@ def folder():
 
 
 @contextlib.contextmanager
+def ours_alone(device):
+    """Locked as systemd-udevd heeds it: what it would read to see what is on it would be counted."""
+    with open(device, "rb", buffering=0) as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield device
+
+
+@contextlib.contextmanager
 def loop(megabytes=64, where=None):
     """A loop device over a sparse file; yields its path."""
     module("loop")
@@ -48,7 +57,8 @@ def loop(megabytes=64, where=None):
             f.truncate(megabytes << 20)
         device = do("losetup", "-f", "--show", image)
         try:
-            yield device
+            with ours_alone(device):
+                yield device
         finally:
             subprocess.run(["losetup", "-d", device], check=False)
 
@@ -138,7 +148,8 @@ def null_disk(latency_ns, depth):
                     f.write(value)
             except OSError as e:
                 skip(f"{name} {value}: {e}")
-        yield device
+        with ours_alone(device):
+            yield device
     finally:
         with contextlib.suppress(OSError), open(f"{path}/power", "w", encoding="ascii") as f:
             f.write("0")

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -55,6 +56,44 @@ def truth(text):
         else:
             facts[key] = int(value) if value.lstrip("-").isdigit() else value
     return facts
+
+
+def until(what, condition, seconds=20):
+    """Waits for what is to come, and returns it."""
+    limit = time.monotonic() + seconds * SLOW
+    while not (found := condition()):
+        assert time.monotonic() < limit, f"{what}: not within {seconds * SLOW} s"
+        time.sleep(0.01)
+    return found
+
+
+def stat_of(pid, tid=None):
+    """Of a process or thread its fields of /proc/PID/stat from the state on."""
+    with open(f"/proc/{pid}/task/{tid or pid}/stat", encoding="ascii", errors="replace") as f:
+        return f.read().rpartition(")")[2].split()
+
+
+def asleep(pid, tid=None):
+    """Waits until it sleeps."""
+    until(f"{tid or pid} sleeps", lambda: stat_of(pid, tid)[0] == "S")
+
+
+def has_ended(pid):
+    """Whether or not somebody has reaped it."""
+    try:
+        return stat_of(pid)[0] in "ZX"
+    except OSError:
+        return True
+
+
+def comm_of(pid):
+    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as f:
+        return f.read().rstrip("\n")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(child) for child in f.read().split()]
 
 
 class Run:
@@ -139,6 +178,36 @@ def run(cmd, *opts, timeout=60, check=True, **kw):
     if check:
         check_promises(result)
     return result
+
+
+def attach(*args, timeout=60, then=None, check=True):
+    """dwell attach --json ARGS; then(it) is called when it has attached. Its report."""
+    with tempfile.NamedTemporaryFile(prefix="dwell-attach-") as out:
+        p = subprocess.Popen(argv("attach", "-q", "--json", *args), stdin=subprocess.DEVNULL,
+                             stdout=out, stderr=subprocess.PIPE, text=True)
+        try:
+            # its first record says so
+            until("dwell", lambda: os.path.getsize(out.name) or p.poll() is not None, 60)
+            if then:
+                then(p)
+            _, err = p.communicate(timeout=timeout)
+        finally:
+            p.kill()
+        done = subprocess.CompletedProcess(p.args, p.returncode, "", err)
+        assert os.path.getsize(out.name), f"no report; exit {p.returncode}; {err}"
+        result = Run(done, read_records(out.name))
+    if check:
+        check_promises(result)
+    return result
+
+
+def after_children(pid, n):
+    """For attach(): interrupts dwell once a process has been seen with n children, one by one."""
+    def wait(watcher):
+        seen = set()
+        until(f"{n} children", lambda: seen.update(children(pid)) or len(seen) >= n, 30)
+        watcher.send_signal(signal.SIGINT)
+    return wait
 
 
 def check_promises(result):

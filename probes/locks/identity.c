@@ -244,8 +244,11 @@ static void find_kind(struct modules *m, struct report *r, const struct lock_fac
 	find_caller(m, r, f, id);
 	if (id->kind == LOCK_FUTEX)
 		find_called(m, r, f, id);
-	/* pthread_cond_wait takes its mutex again by the mutex's own operation */
-	if (id->kind == LOCK_CONDITION && f->mark.op == OP_WAIT)
+	/*
+	 * pthread_cond_wait takes its mutex again by the mutex's own operation; pthread_cond_signal
+	 * and _broadcast wait by it for those whom they woke before.
+	 */
+	if (id->kind == LOCK_CONDITION && f->mark.op == OP_WAIT && strstr(id->caller, "wait"))
 		id->kind = LOCK_MUTEX;
 	if (id->kind != LOCK_FUTEX) {
 		id->evidence = report_printf(r, "waited for in %s", id->caller);

@@ -15,29 +15,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import cgroups
 import lib
+from bpf import held, wait_until_gone
 from tap import main, skip, test
-
-
-def held(pid):
-    """Programs and maps that the process's descriptors hold: {("prog", 12), …}."""
-    found = set()
-    for n in os.listdir(f"/proc/{pid}/fdinfo"):
-        try:
-            with open(f"/proc/{pid}/fdinfo/{n}", encoding="ascii") as f:
-                fields = dict(li.split(":", 1) for li in f if ":" in li)
-        except OSError:
-            continue
-        found |= {(kind, int(fields[f"{kind}_id"])) for kind in ("prog", "map") if f"{kind}_id" in fields}
-    return found
-
-
-def living():
-    found = set()
-    for kind in ("prog", "map"):
-        done = subprocess.run([lib.need("bpftool"), kind, "show"], capture_output=True, text=True,
-                              check=True)
-        found |= {(kind, int(li.split(":")[0])) for li in done.stdout.splitlines() if li[:1].isdigit()}
-    return found
 
 
 def mountinfo():
@@ -45,27 +24,16 @@ def mountinfo():
         return f.read()
 
 
-def wait_until_gone(ours):
-    until = time.monotonic() + 10 * lib.SLOW
-    while ours & living():
-        assert time.monotonic() < until, f"still loaded: {ours & living()}"
-        time.sleep(0.05)
-
-
-def started(*opts, cmd=("/bin/sleep", "30"), **kw):
+def started(*opts, cmd=("/bin/sleep", "60"), **kw):
     """dwell run, once its command runs; the command's PID."""
     p = subprocess.Popen(lib.argv("run", *opts, "--", *cmd), stdin=subprocess.DEVNULL,
                          stderr=subprocess.PIPE, text=True, **kw)
     name = os.path.basename(cmd[0])
-    until = time.monotonic() + 60
-    while time.monotonic() < until and p.poll() is None:
-        with open(f"/proc/{p.pid}/task/{p.pid}/children", encoding="ascii") as f:
-            for child in f.read().split():
-                with open(f"/proc/{child}/comm", encoding="ascii") as comm:
-                    if comm.read().strip() == name:
-                        return p, int(child)
-        time.sleep(0.01)
-    raise AssertionError(f"no command: {p.communicate(timeout=10)}")
+
+    def running():
+        assert p.poll() is None, f"no command: {p.communicate(timeout=10)}"
+        return [child for child in lib.children(p.pid) if lib.comm_of(child) == name]
+    return p, lib.until("the command", running, 60)[0]
 
 
 @test
@@ -85,70 +53,78 @@ def the_end_waits_for_no_program_to_be_detached():
 @test
 def after_the_end_nothing_is_left():
     mounts = mountinfo()
-    p, _ = started("-q", "--out", "/dev/null", cmd=("/bin/sleep", "0.3"))
+    p, command = started("-q", "--out", "/dev/null")
     ours = held(p.pid)
     assert {kind for kind, _ in ours} == {"prog", "map"}, ours
-    assert p.wait(60) == 0
+    os.kill(command, signal.SIGTERM)
+    p.communicate(timeout=60)
+    assert p.returncode == -signal.SIGTERM, p.returncode
     wait_until_gone(ours)
     assert mountinfo() == mounts
 
 
 OUTPUTS = ("--out", "r.jsonl", "--folded", "r.folded", "--pprof", "r.pb.gz", "--flame", "r.svg")
+EVERYTHING = ("-q", "--stacks", "--alloc", "--wakers", *OUTPUTS)
+LOOP = ("/bin/sh", "-c", "while :; do ls >/dev/null; done")
 
 
-def killed(after):
-    """SIGKILL amid the start, or amid the run: after 0 the command runs."""
-    with tempfile.TemporaryDirectory(prefix="dwell-kill-") as d:
-        opts = ("-q", "--stacks", "--alloc", "--wakers", *OUTPUTS)
-        loop = ("/bin/sh", "-c", "while :; do ls >/dev/null; done")
-        ours, command = set(), None
-        if after:
-            with subprocess.Popen(lib.argv("run", *opts, "--", *loop), cwd=d, stdin=subprocess.DEVNULL) as p:
-                until = time.monotonic() + 60
-                while len(ours) < after and time.monotonic() < until:
-                    ours |= held(p.pid)
-                p.kill()
-        else:
-            p, command = started(*opts, cmd=loop, cwd=d)
-            ours = held(p.pid)
-            p.kill()
-            p.wait()
-            os.kill(command, signal.SIGKILL)
-        assert len(ours) > after, ours
-        wait_until_gone(ours)
-        assert not os.listdir(d), os.listdir(d)
+def all_gone(p, d):
+    """Kills dwell, of which nothing is left. It is stopped first: what it has then is all."""
+    p.send_signal(signal.SIGSTOP)
+    lib.until("its stop", lambda: lib.stat_of(p.pid)[0] == "T")
+    ours = held(p.pid)
+    p.kill()
+    p.wait()
+    wait_until_gone(ours)
+    assert not os.listdir(d), os.listdir(d)
+    return len(ours)
+
+
+def killed_amid_the_start(after):
+    """As soon as it has more than so many programs and maps; says how many it had."""
+    with tempfile.TemporaryDirectory(prefix="dwell-kill-") as d, subprocess.Popen(
+            lib.argv("run", *EVERYTHING, "--", *LOOP), cwd=d, stdin=subprocess.DEVNULL) as p:
+        until = time.monotonic() + 60
+        while len(held(p.pid)) <= after:
+            assert time.monotonic() < until and p.poll() is None, (after, p.returncode)
+        launcher = lib.children(p.pid)
+        had = all_gone(p, d)
+        lib.until("the launcher's end", lambda: all(map(lib.has_ended, launcher)))
+        return had
 
 
 @test
 def sigkill_amid_the_start_leaves_nothing():
-    for after in (10, 100):
-        killed(after)
+    few, many = killed_amid_the_start(10), killed_amid_the_start(100)
+    assert 10 < few and 100 < many, (few, many)
 
 
 @test
 def sigkill_amid_a_run_with_everything_leaves_nothing():
-    killed(0)
+    with tempfile.TemporaryDirectory(prefix="dwell-kill-") as d:
+        p, command = started(*EVERYTHING, cmd=LOOP, cwd=d)
+        try:
+            all_gone(p, d)
+        finally:
+            os.kill(command, signal.SIGKILL)
+            p.stderr.close()
 
 
 @test
 def two_interrupts_are_one():
-    """The second comes while the report is made, or when all is over: the report is whole."""
-    with tempfile.NamedTemporaryFile(prefix="dwell-end-", suffix=".jsonl") as f:
-        target = subprocess.Popen(["/bin/sleep", "30"])
-        p = subprocess.Popen(lib.argv("attach", "-q", "--stacks", "--out", f.name, target.pid),
-                             stderr=subprocess.PIPE, text=True)
-        until = time.monotonic() + 60
-        while len([k for k in held(p.pid) if k[0] == "prog"]) < 40 and time.monotonic() < until:
-            time.sleep(0.05)
-        time.sleep(0.3 * lib.SLOW)
-        p.send_signal(signal.SIGINT)
-        time.sleep(0.01)
-        p.send_signal(signal.SIGINT)
-        _, err = p.communicate(timeout=60)
-        target.kill()
-        target.wait()
-        assert p.returncode == 0, (p.returncode, err)
-        assert lib.read_records(f.name)[-1]["kind"] == "summary"
+    """The second comes at once, while the report is made, or when all is over: it is whole."""
+    with subprocess.Popen(["/bin/sleep", "60"]) as target:
+        try:
+            for pause in (0, 0.01, 0.05):
+                def twice(dwell, pause=pause):
+                    dwell.send_signal(signal.SIGINT)
+                    time.sleep(pause)
+                    dwell.send_signal(signal.SIGINT)
+
+                result = lib.attach("--stacks", target.pid, then=twice, check=False)
+                assert result.rc == 0 and result.summary, (result.rc, result.err)
+        finally:
+            target.kill()
 
 
 @test
@@ -180,12 +156,11 @@ def a_full_disk_is_said_once_for_each_output():
 @test
 def too_little_memory_for_the_tables():
     """Of a control group: one line says what is missing, one what to do."""
-    with cgroups.cgroup("memory") as group:
+    with cgroups.memory(64 << 20) as (group, _):
         def confined():     # on one CPU, or the OOM killer comes for a thread that wants a page meanwhile
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
             cgroups.write(group, "cgroup.procs", os.getpid())
 
-        cgroups.write(group, "memory.limit_in_bytes", 64 << 20)
         done = lib.dwell("run", "-q", "--limit", f"events={256 << 20}", "--", "/bin/true", preexec_fn=confined)
         assert done.returncode == 125, done
         lines = done.stderr.splitlines()

@@ -16,7 +16,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from tap import main, skip, test
+from tap import main, test
 
 NOBODY = pwd.getpwnam("nobody")
 

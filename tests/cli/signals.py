@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
+from bpf import held, living, wait_until_gone
 from tap import main, test
 
 COUNTER = "trap 'echo got %s; exit 33' %s; echo ready; while :; do sleep 0.02; done"
@@ -74,7 +75,7 @@ def death_by_a_forwarded_signal_is_dwells_own():
     assert "on_cpu" in err or "on CPU" in err, f"no summary: {err}"
 
 
-def read_until(fd, text, seconds=10):
+def read_until(fd, text, seconds=30):
     """What the terminal shows until `text` does."""
     seen, until = b"", time.monotonic() + seconds
     while text not in seen:
@@ -137,16 +138,8 @@ def a_command_that_survives_ctrl_c_survives_it_under_dwell():
     assert shown.count(b"caught") == 1, shown
 
 
-def state_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        return f.read().rpartition(")")[2].split()[0]
-
-
-def wait_for_state(pid, states, seconds=10):
-    until = time.monotonic() + seconds
-    while state_of(pid) not in states:
-        assert time.monotonic() < until, f"{pid} is {state_of(pid)}, want one of {states}"
-        time.sleep(0.02)
+def wait_for_stop(pid):
+    lib.until(f"the stop of {pid}", lambda: lib.stat_of(pid)[0] == "T")
 
 
 @test
@@ -163,10 +156,10 @@ def ctrl_z_stops_both_and_fg_continues():
     time.sleep(0.2)
     os.write(fd, b"\x1a")
     read_until(fd, b"Stopped")
-    wait_for_state(child, "T")
+    wait_for_stop(child)
     with open(f"/proc/{child}/status", encoding="ascii") as f:
         parent = int([li for li in f if li.startswith("PPid")][0].split()[1])
-    wait_for_state(parent, "T")
+    wait_for_stop(parent)
     time.sleep(0.2)
     os.write(fd, b"fg\n")
     read_until(fd, b"finished")
@@ -183,7 +176,7 @@ def a_stop_of_dwell_alone_and_cont():
     p = start("/bin/sh", "-c", "echo ready; i=0; while [ $i -lt 20 ]; do i=$((i+1)); sleep 0.05; done; "
               "exit 8", process_group=0)     # not an orphaned group: those cannot be stopped
     os.kill(p.pid, signal.SIGTSTP)
-    wait_for_state(p.pid, "T")
+    wait_for_stop(p.pid)
     os.kill(p.pid, signal.SIGCONT)
     finish(p)
     assert p.returncode == 8, p.returncode
@@ -199,44 +192,18 @@ def the_command_owns_the_terminal():
     assert status == 0 and b"/dev/pts/" in shown and b"got hello" in shown, (status, shown)
 
 
-def program_ids(pid):
-    """BPF programs that the process's descriptors hold."""
-    ids = set()
-    for n in os.listdir(f"/proc/{pid}/fdinfo"):
-        try:
-            with open(f"/proc/{pid}/fdinfo/{n}", encoding="ascii") as f:
-                fields = dict(li.split(":", 1) for li in f if ":" in li)
-        except OSError:
-            continue
-        if "prog_id" in fields:
-            ids.add(int(fields["prog_id"]))
-    return ids
-
-
-def live_programs():
-    done = subprocess.run([lib.need("bpftool"), "prog", "show"], capture_output=True, text=True,
-                          check=True)
-    return {int(li.split(":")[0]) for li in done.stdout.splitlines() if li[:1].isdigit()}
-
-
 @test
 def sigkill_leaves_no_program_and_the_command_unharmed():
     with tempfile.TemporaryDirectory(prefix="dwell-kill-") as d:
         mark, report = d + "/mark", d + "/report"
         p = start("/bin/sh", "-c", f"echo ready; sleep 1.5; echo $$ > {mark}", opts=("-q", "--out", report))
-        ours = program_ids(p.pid)
-        assert ours and ours <= live_programs(), ours
+        ours = held(p.pid, "prog")
+        assert ours and ours <= living(), ours
         p.kill()
         p.wait()
-        until = time.monotonic() + 5
-        while ours & live_programs():      # freed after a grace period
-            assert time.monotonic() < until, f"still loaded: {ours & live_programs()}"
-            time.sleep(0.1)
+        wait_until_gone(ours)
         assert not os.path.exists(report), "half a report"
-        until = time.monotonic() + 5
-        while not os.path.exists(mark):
-            assert time.monotonic() < until, "the command died with dwell"
-            time.sleep(0.05)
+        lib.until("the command's end, which lives on", lambda: os.path.exists(mark))
         assert not [n for n in os.listdir(d) if n not in ("mark",)], os.listdir(d)
         p.stdout.close()
         p.stderr.close()

@@ -8,7 +8,6 @@ DWELL_GOLDEN_WRITE=1 writes the golden files anew; look at the difference then.
 import atexit
 import base64
 import collections
-import glob
 import gzip
 import hashlib
 import json

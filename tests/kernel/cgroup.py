@@ -21,6 +21,11 @@ BUSY = [lib.workload("tree"), "stay", "60000"]
 FORKING = ["/bin/sh", "-c", "while :; do sleep 0.05; done"]
 
 
+def is_up(pid):
+    """Whether it is what it will be: `stay` has two threads."""
+    return lib.comm_of(pid) == "tree-stay" and len(os.listdir(f"/proc/{pid}/task")) == 2
+
+
 @contextlib.contextmanager
 def running(cmd, group=None):
     """PID of a process, in a group or outside."""
@@ -29,26 +34,17 @@ def running(cmd, group=None):
     try:
         if group:
             cgroups.join(group, p.pid)
+        lib.until("its threads", lambda: cmd is not BUSY or is_up(p.pid))
         yield p.pid
     finally:
         p.kill()
         p.wait()
 
 
-def attach(group, *opts):
-    with tempfile.TemporaryDirectory(prefix="dwell-cgroup-") as d:
-        path = os.path.join(d, "report.jsonl")
-        done = lib.dwell("attach", "-q", "--out", path, "--cgroup", group, *opts)
-        assert done.returncode == 0, done
-        result = lib.Run(done, lib.read_records(path))
-    lib.check_promises(result)
-    return result
-
-
 def only_members(controller):
     with cgroups.cgroup(controller) as group, running(BUSY), \
             running(BUSY, group) as a, running(BUSY, cgroups.below(group, "inner")) as b:
-        result = attach(group, "-d", SECONDS)
+        result = lib.attach("--cgroup", group, "-d", SECONDS)
         assert {p["pid"] for p in result.processes()} == {a, b}, result.processes()
         assert (result.summary["processes"], result.summary["threads"]) == (2, 4), result.summary
         for pid in (a, b):
@@ -69,7 +65,7 @@ def only_members_of_a_v1_group():
 @test
 def what_a_member_starts_is_followed():
     with cgroups.cgroup() as group, running(FORKING), running(FORKING, group) as a:
-        result = attach(group, "-d", SECONDS)
+        result = lib.attach("--cgroup", group, then=lib.after_children(a, 4))
         assert result.process(a)["comm"] == "sh", result.process(a)
         started = [p for p in result.processes() if p["pid"] != a]
         assert len(started) >= 3, result.processes()
@@ -79,7 +75,7 @@ def what_a_member_starts_is_followed():
 @test
 def the_members_alone_without_what_they_start():
     with cgroups.cgroup() as group, running(FORKING, group) as a:
-        result = attach(group, "-d", SECONDS, "--exclude-children")
+        result = lib.attach("--cgroup", group, "-d", SECONDS, "--exclude-children")
         # the sleep of the moment is a member itself
         assert a in {p["pid"] for p in result.processes()} and len(result.processes()) <= 2
 

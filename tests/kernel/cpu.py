@@ -37,11 +37,16 @@ def the_kernel_charged_the_same_stays(opts):
     """
     for command in ([lib.workload("on_cpu"), 3, 120], [lib.workload("switches"), "processes", 1000],
                     [lib.workload("hogs"), 200]):
-        check = lib.run(command, *opts).reconcile("on_cpu")
-        assert check["ok"] and check["checked"] >= 2, check
-        rest = check["difference"] - check["explained"]
-        bound = 20 * lib.US * lib.SLOW
-        assert abs(check["worst"]) <= bound and abs(rest) <= bound * check["checked"], check
+        lib.calm(lambda c=command: compare_charges(c, opts))
+
+
+def compare_charges(command, opts):
+    check = lib.run(command, *opts).reconcile("on_cpu")
+    assert check["ok"] and check["checked"] >= 2, check
+    bound = 20 * lib.US * lib.SLOW
+    # a virtual CPU that is taken away between the charge and the switch may take longer
+    lib.near(check["worst"], 0, 0, bound, "the worst thread")
+    lib.near(check["difference"], check["explained"], 0, bound * check["checked"], "all")
 
 
 def user_and_system_add_up(opts):

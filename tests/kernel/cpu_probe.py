@@ -137,6 +137,12 @@ def outside(result, pid):
     return 3 + spent // lib.MS
 
 
+def at_most(ours, bound, what, *facts):
+    """Other programs make interrupts too, some hundred at once: more may come beside the truth."""
+    if ours > bound:
+        raise lib.TimeOff(f"{what}: {ours}, at most {bound}; {facts}")
+
+
 def count(figures, part, name):
     return figures[part]["vectors"].get(name, {"count": 0})["count"]
 
@@ -149,17 +155,17 @@ def compare_spin(opts):
     result = run([WORK, "spin", 300], opts)
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
-    assert count(row, "hard", "local_timer") <= fact["hard.LOC"] + more, (row, fact)
+    at_most(count(row, "hard", "local_timer"), fact["hard.LOC"] + more, "local_timer", row, fact)
     for name in SOFTIRQS:
-        assert count(row, "soft", name) <= fact.get(f"soft.{name.upper()}", 0) + more, (row, fact)
+        at_most(count(row, "soft", name), fact.get(f"soft.{name.upper()}", 0) + more, name, row, fact)
     others = {"reschedule": ("RES",), "irq_work": ("IWI",), "call_function": ("CAL", "TLB"),
               "call_function_single": ("CAL", "TLB")}
     for name, keys in others.items():
         bound = sum(fact.get("hard." + key, 0) for key in keys)
-        assert count(row, "hard", name) <= bound + more, (name, row, fact)
+        at_most(count(row, "hard", name), bound + more, name, row, fact)
     # a clock that the target read all the time saw the gaps; way in and out are in them
     taken = row["hard"]["ns"] + row["soft"]["ns"]
-    assert taken <= fact["gap_ns"] + more * 100 * lib.US * lib.SLOW, (row, fact)
+    at_most(taken, fact["gap_ns"] + more * 100 * lib.US * lib.SLOW, "time taken", row, fact)
     lib.near(count(row, "hard", "local_timer"), fact["hard.LOC"], 0.1, more, "local_timer")
 
 
@@ -172,7 +178,8 @@ def compare_udp(opts):
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
     ours, theirs = count(row, "soft", "net_rx"), fact["soft.NET_RX"]
-    assert 0 < ours <= theirs + more, (row, fact)
+    assert 0 < ours, (row, fact)
+    at_most(ours, theirs + more, "net_rx", row, fact)
     assert row["soft"]["vectors"]["net_rx"]["ns"] >= ours * 50, row
     if not lib.EMULATED:  # a slow machine leaves nearly all to ksoftirqd, which is no target
         lib.near(ours, theirs, 0.05, 5, "net_rx")
@@ -187,7 +194,8 @@ def compare_sampled(opts):
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
     ours, theirs = row["soft"]["count"], sum(v for k, v in fact.items() if k.startswith("soft."))
-    assert ours % 10 == 0 and 0 < ours <= theirs + more + 10 * os.cpu_count(), (row, fact)
+    assert ours % 10 == 0 and 0 < ours, (row, fact)
+    at_most(ours, theirs + more + 10 * os.cpu_count(), "softirqs", row, fact)
     if not lib.EMULATED:  # as above
         lib.near(ours, theirs, 0.05, 20, "softirqs")
 
@@ -201,7 +209,7 @@ def compare_barriers(opts):
     fact = result.truth
     row, more = row_of(result, fact["pid"]), outside(result, fact["pid"])
     ours = count(row, "hard", "call_function") + count(row, "hard", "call_function_single")
-    assert ours <= fact.get("hard.CAL", 0) + fact.get("hard.TLB", 0) + more, (row, fact)
+    at_most(ours, fact.get("hard.CAL", 0) + fact.get("hard.TLB", 0) + more, "calls", row, fact)
     lib.near(ours, fact["barriers"], 0.3, 0, "calls from the other CPU")
 
 
@@ -294,7 +302,7 @@ def throttling_is_that_of_cpu_stat(opts):
     not; twice, as the counters do not begin at 0.
     """
     join = 'echo $$ > "$GROUP/cgroup.procs" && '
-    rounds = 20000 if lib.EMULATED else 100000
+    rounds = 20000 if lib.EMULATED else 200000
     loop = f"i=0; while [ $i -lt {rounds} ]; do i=$((i + 1)); done"
     with quota_group() as group:
         inner = cgroups.below(group, "inner")
@@ -323,7 +331,8 @@ def attached_counts_from_then_on(opts):
                                                   stdout=subprocess.DEVNULL) as child:
         try:
             cgroups.join(group, child.pid)
-            time.sleep(1)   # throttled before we come
+            # throttled before we come
+            lib.until("throttling", lambda: cpu_stat(group)["throttled_periods"] > 3)
             before = cpu_stat(group)
             with tempfile.TemporaryDirectory(prefix="dwell-cpu-") as d:
                 path = os.path.join(d, "report.jsonl")
@@ -336,7 +345,6 @@ def attached_counts_from_then_on(opts):
             child.kill()
     quotas = summary["cpu"]["cgroup"]["quotas"]
     assert [q["path"] for q in quotas] == [group], quotas
-    assert before["throttled_periods"] > 3, before
     for key in ("periods", "throttled_periods", "throttled_ns"):
         assert 0 < quotas[0][key] <= after[key] - before[key], (key, quotas, before, after)
     row = summary["cpu"]["processes"][0]
@@ -393,6 +401,10 @@ def within(ours, before, after):
 
 @test
 def the_machine_between_two_readings():
+    lib.calm(compare_machine)
+
+
+def compare_machine():
     before, loads, began = proc_stat(), load(), time.monotonic_ns()
     result = run([lib.workload("hogs"), 400], ())
     after, ended = proc_stat(), time.monotonic_ns()
@@ -408,7 +420,8 @@ def the_machine_between_two_readings():
     # two hogs had one CPU for all of 400 ms, and each gave it up to the other
     busy = sum(times[k] for k in ("user_ns", "nice_ns", "system_ns", "steal_ns"))
     assert busy >= 300 * lib.MS and machine["counts"]["forks"] >= 2, machine
-    assert list(machine["load"].values()) in (loads, load()), machine["load"]
+    if list(machine["load"].values()) not in (loads, load()): # it changed twice
+        raise lib.TimeOff(machine["load"])
     for cpu in machine.get("cpus", ()):
         idle = sum(s["ns"] for s in cpu["idle"].values())
         # a state is charged when it is left: one that began long before may end in the run
@@ -431,6 +444,10 @@ def pressure_of_two_hogs():
 
 @test
 def pressure_of_the_targets_group():
+    lib.calm(compare_group_pressure)
+
+
+def compare_group_pressure():
     with cgroups.cgroup() as group:
         if not os.path.exists(os.path.join(group, "cpu.pressure")):
             skip("the kernel keeps no pressure of groups")
@@ -443,12 +460,16 @@ def pressure_of_the_targets_group():
             for kind, ns in figures.items():
                 assert ns <= after[resource, kind[:-3]], (resource, kind, ns, after)
         assert ours["pressure"]["cpu"]["some_ns"] >= 300 * lib.MS // os.cpu_count(), ours
-        # nobody but these waited in it
-        assert ours["pressure"]["io"]["some_ns"] < 100 * lib.MS * lib.SLOW, ours
+        # nobody but these waited in it, unless they or dwell had to be read from a disk
+        lib.near(ours["pressure"]["io"]["some_ns"], 0, 0, 100 * lib.MS * lib.SLOW, "io")
 
 
 @test
 def idle_cpus_are_idle():
+    lib.calm(compare_idle)
+
+
+def compare_idle():
     files = glob.glob("/sys/devices/system/cpu/cpu*/cpuidle/state*/usage")
     if not files:
         skip("no cpuidle driver")

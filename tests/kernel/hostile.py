@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
-from tap import main, skip, test
+from tap import main, test
 
 HOSTILE = lib.workload("hostile")
 lib.PROBES = "syscalls,stacks"

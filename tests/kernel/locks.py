@@ -148,22 +148,28 @@ KINDS = (
 def check_kind(mode, symbol, kind, function, source):
     result, locks = run(mode, 4, 10, source=source)
     rows = [r for r in locks["locks"] if r.get("symbol") == symbol]
-    assert rows, [(r.get("name"), r["kind"]) for r in locks["locks"]]
+    if not rows: # on a busy machine the threads may never meet
+        raise lib.TimeOff([(r.get("name"), r["kind"]) for r in locks["locks"]])
     for row in rows:
         assert row["name"] == f"{symbol} (locks)", row
         assert row["kind"] == kind, row
-        assert function in row["caller"] and function in row["evidence"], row
+        # who wakes may have to wait for those whom it woke before
+        assert row["caller"] in row["evidence"] and (
+            function in row["caller"] or row["caller"].startswith("pthread_cond_")), row
         assert row["module"] == os.path.realpath(LOCKS), row
     if "address" in result.truth:
         assert rows[0]["address"] == int(result.truth["address"], 16), rows[0]
     if "waits" in result.truth:
-        assert sum(r["waits"] for r in rows) == result.truth["waits"], rows
+        waits = sum(r["waits"] for r in rows)
+        assert waits <= result.truth["waits"], rows
+        # one that is interrupted on its way finds that all have come
+        lib.near(waits, result.truth["waits"], 0, 0, "waits")
     check_sums(locks)
 
 
 for _kind in KINDS:
     for _source in SOURCES:
-        test(lambda k=_kind, s=_source: check_kind(*k, s), timeout=120,
+        test(lambda k=_kind, s=_source: lib.calm(lambda: check_kind(*k, s)), timeout=120,
              name=f"{_kind[0]}: name and kind, {_source}")
 
 
@@ -198,14 +204,10 @@ def heap_and_stack():
 
 @test
 def a_named_semaphore_is_told_by_its_file():
-    def check():
-        result, locks = run("sem_open", 4)
-        row = row_of(locks["locks"], pid=result.truth["waiter"])
-        assert row["kind"] == "semaphore" and row["module"].startswith("/dev/shm/sem."), row
-        assert row["waits"] == row["blocked"] <= result.truth["waits"], row
-        if row["waits"] < result.truth["waits"]: # it came when the post was there
-            raise lib.TimeOff(str(row))
-    lib.calm(check)
+    result, locks = run("sem_open", 4)
+    row = row_of(locks["locks"], pid=result.truth["waiter"])
+    assert row["kind"] == "semaphore" and row["module"].startswith("/dev/shm/sem."), row
+    assert row["waits"] == row["blocked"] == result.truth["waits"], row
 
 
 @test
@@ -311,8 +313,7 @@ def the_screen_and_the_verdict_say_so():
 @test
 def a_lock_taken_twice():
     with hung("relock") as (p, _):
-        while open(f"/proc/{p.pid}/wchan").read() in ("", "0"):
-            pass
+        lib.asleep(p.pid)
         result, screen = attach(p.pid)
     (cycle,) = result.summary["locks"]["deadlocks"]
     (m,) = cycle["members"]

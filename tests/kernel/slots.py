@@ -16,7 +16,7 @@ lib.PROBES = "io,memory"
 
 # N children, AT_ONCE of them alive together, each opens its own number of files.
 SCRIPT = """
-import os, sys
+import os, sys, time
 n, at_once = int(sys.argv[1]), int(sys.argv[2])
 base = 0
 for i in range(0, n, at_once):
@@ -36,11 +36,12 @@ for i in range(0, n, at_once):
     os.close(w)
     for pid in pids:
         os.waitpid(pid, 0)
+    time.sleep(float(sys.argv[3]))
 """
 
 
-def run(n, at_once, *options):
-    return lib.run(["/usr/bin/python3", "-c", SCRIPT, str(n), str(at_once)], *options)
+def run(n, at_once, *options, pause=0):
+    return lib.run(["/usr/bin/python3", "-c", SCRIPT, n, at_once, pause], *options)
 
 
 def opens_of(summary, pid):
@@ -80,7 +81,7 @@ def what_finds_no_slot_is_in_the_sum_and_is_told():
 @test
 def totals_never_fall():
     children, interval = (40, 100) if lib.EMULATED else (200, 10)
-    r = run(children, 2, "--limit", "slot_owners=16", "-i", interval, "-m", interval)
+    r = run(children, 2, "--limit", "slot_owners=16", "-i", interval, "-m", interval, pause=0.003)
     last = 0
     trees = [t for t in r.records if t["kind"] == "tree" and "io" in (t.get("probes") or {})]
     for tree in trees:

@@ -14,7 +14,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import folded
 import lib
-from tap import main, skip, test
+from tap import main, test
 
 SOURCES = ((), ("--source", "ledger=raw_tp"))
 SHARES = lib.workload("stacks_shares")
@@ -297,8 +297,6 @@ nap
 @test
 def a_file_that_was_gone_when_it_was_to_be_opened():
     """Stacks end there, as equal ones, until a process has it again when it is looked for."""
-    if lib.EMULATED:
-        skip("does not depend on the kernel")
     with tempfile.TemporaryDirectory(prefix="dwell-gone-") as d:
         shutil.copy(lib.need("bash"), os.path.join(d, "nap"))
         _, stacks = run(["sh", "-c", GONE], "--stack-quantum", "0", cwd=d, check=False)

@@ -77,13 +77,14 @@ def exec_by_descriptor_is_execveat():
 def totals_never_fall():
     # a tick of dwell's takes an emulated guest tens of milliseconds
     tick = 100 if lib.EMULATED else 5
-    code = ("import threading, os\n"
+    code = ("import threading, os, time\n"
             "def work():\n"
             "    for _ in range(300): os.getppid()\n"
             "for _ in range(60):\n"
             "    threads = [threading.Thread(target=work) for _ in range(8)]\n"
             "    [t.start() for t in threads]\n"
-            "    [t.join() for t in threads]\n")
+            "    [t.join() for t in threads]\n"
+            "    time.sleep(0.002)\n")   # however fast the machine, for some ticks
     result = lib.run(["/usr/bin/python3", "-c", code], "--interval", tick, "--max-interval", tick)
     totals = [r["probes"]["syscalls"]["total"] for r in result.records if r["kind"] == "tree"]
     assert len(totals) > 3 and totals == sorted(totals), totals

@@ -218,6 +218,27 @@ static void becomes(int argc, char **argv)
 	_exit(1);
 }
 
+/*
+ * hooked TRIES: waits until a tracer has put a breakpoint on free(), the last function that dwell
+ * hooks; begins anew each time, so that the file is mapped once more.
+ */
+static void hooked(int argc, char **argv)
+{
+	static char rest[32];
+	unsigned char first;
+
+	memcpy(&first, (const void *)(uintptr_t)&free, 1);
+	if (first == 0xcc) /* int3 */
+		return;
+	if (!number(argv, 1))
+		_exit(1);
+	usleep(10000);
+	snprintf(rest, sizeof(rest), "%zu", number(argv, 1) - 1);
+	argv[1] = rest;
+	execv("/proc/self/exe", argv - 1);
+	_exit(1);
+}
+
 /* ---- mappings ---- */
 
 NOINLINE static void *map_here(size_t pages)
@@ -270,7 +291,7 @@ static const struct {
 	{ "leak", leak, 2 },         { "family", family, 0 },   { "resize", resize, 0 },
 	{ "failures", failures, 0 }, { "threads", threads, 0 }, { "forks", forks, 0 },
 	{ "becomes", becomes, 3 },   { "maps", maps, 0 },       { "attached", attached, 0 },
-	{ "steady", steady, 1 },
+	{ "steady", steady, 1 },     { "hooked", hooked, 1 },
 };
 
 int main(int argc, char **argv)

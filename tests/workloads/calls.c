@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -54,9 +55,20 @@ static void repeat(long nr, long a, long b, long c, long times)
 		call(nr, a, b, c);
 }
 
+static volatile int signals;
+
 static void on_signal(int sig)
 {
 	(void)sig;
+	signals++;
+}
+
+static long waits(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_nvcsw;
 }
 
 static void succeed_and_fail(void)
@@ -218,22 +230,28 @@ static int run_uring(char *self)
 	return 0;
 }
 
-/* A signal in the middle: the call fails with EINTR, or is made again by itself. */
+#define EXIT_EARLY 3 /* a signal came before the call that it was to interrupt: once more */
+
+/*
+ * A signal in the middle: the call fails with EINTR, or is made again by itself. Where it came
+ * before its call another one comes, a second later, and is one too many.
+ */
 static int run_restart(char *self)
 {
-	struct itimerval soon = { .it_value = { 0, 20000 } }, off = { 0 };
+	struct itimerval soon = { { 1, 0 }, { 0, 20000 } }, off = { 0 };
 	struct sigaction act = { .sa_handler = on_signal };
 	struct timespec ms = { 0, 60000000 };
-	int fd[2];
+	int fd[2], interrupted = 0;
+	long blocks;
 	char c;
 
 	(void)self;
 	must(pipe(fd), "pipe");
 	sigaction(SIGALRM, &act, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
-	call(SYS_nanosleep, (long)&ms, 0, 0); /* EINTR */
+	interrupted += call(SYS_nanosleep, (long)&ms, 0, 0) < 0; /* EINTR */
 	setitimer(ITIMER_REAL, &soon, NULL);
-	call(SYS_read, fd[0], (long)&c, 1); /* EINTR */
+	interrupted += call(SYS_read, fd[0], (long)&c, 1) < 0; /* EINTR */
 	act.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &act, NULL);
 	if (!must(fork(), "fork")) {
@@ -241,10 +259,14 @@ static int run_restart(char *self)
 		call(SYS_write, fd[1], (long)"x", 1);
 		_exit(0);
 	}
+	blocks = waits();
 	setitimer(ITIMER_REAL, &soon, NULL);
 	call(SYS_read, fd[0], (long)&c, 1); /* restarted once, then reads the byte */
 	setitimer(ITIMER_REAL, &off, NULL);
+	blocks = waits() - blocks;
 	waitpid(-1, NULL, 0);
+	if (signals != 3 || interrupted != 2 || blocks < 2)
+		_exit(EXIT_EARLY);
 	note("call.nanosleep=1\ncall.read=3\ncall.rt_sigreturn=3\ncall.setitimer=4\n");
 	note("failed.nanosleep=1\nfailed.read=2\n");
 	return 0;

@@ -97,10 +97,10 @@ static void threads(void)
 	free(all);
 }
 
-static void hold(pid_t parent, int sig)
+static void stop(pid_t parent)
 {
-	must(kill(parent, sig), "kill");
-	sleep_ns(1000000); /* until it is on its way off the CPU */
+	must(kill(parent, SIGSTOP), "kill");
+	await_state(parent, 'T');
 }
 
 int main(int argc, char **argv)
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 	for (long b = 0; b < batches; b++) {
 		shared->ready = 0;
 		if (holds && b % 2 == 0)
-			hold(parent, SIGSTOP);
+			stop(parent);
 		must(pipe(gate), "pipe");
 		if (by_thread)
 			threads();
@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 			processes();
 		close(gate[0]);
 		if (holds && b % 2 == 0)
-			hold(parent, SIGCONT);
+			must(kill(parent, SIGCONT), "kill");
 	}
 	say_u64("pid", (uint64_t)getpid());
 	say_u64("processes", by_thread ? 1 : 1 + (uint64_t)all);

@@ -20,7 +20,7 @@
 
 #include "truth.h"
 
-enum { ASLEEP_NS = 20000000, SLEEPERS = 3 };
+enum { SLEEPERS = 3 };
 
 static uint32_t *words; /* shared: [0] the futex, [16] another to be moved to, [32…] notes */
 
@@ -51,9 +51,12 @@ static pid_t sleeper(uint32_t *at)
 
 static void sleepers(uint32_t *at, int n)
 {
+	pid_t pids[SLEEPERS];
+
 	for (int i = 0; i < n; i++)
-		sleeper(at);
-	sleep_ns(ASLEEP_NS * 5);
+		pids[i] = sleeper(at);
+	for (int i = 0; i < n; i++)
+		await_state(pids[i], 'S');
 }
 
 static void reap(int n)
@@ -136,7 +139,7 @@ void sysv_semaphores(int argc, char **argv)
 	child = (pid_t)must(fork(), "fork");
 	if (!child)
 		_exit(sem_do(id, -1, 0, NULL));
-	sleep_ns(ASLEEP_NS);
+	await_state(child, 'S');
 	expect(sem_do(id, 1, 0, NULL), 0, "up for the other");
 	reap(1);
 	must(semctl(id, 0, IPC_RMID), "semctl");
@@ -168,7 +171,7 @@ void named_semaphore(int argc, char **argv)
 	}
 	say_u64("waiter", (uint64_t)child);
 	for (long i = 0; i < n; i++) {
-		sleep_ns(ASLEEP_NS);
+		await_state(child, 'S');
 		must(sem_post(up), "sem_post");
 	}
 	reap(1);

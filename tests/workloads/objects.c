@@ -18,7 +18,7 @@ struct writer {
 	uint64_t blocked_ns;
 };
 
-/* Writes 2 ms after its turn came; the polling keeps it out of the leader's waits. */
+/* Writes 2 ms after the leader has come to wait; the polling keeps it out of its waits. */
 static void *write_in_turn(void *arg)
 {
 	struct writer *w = arg;
@@ -26,6 +26,7 @@ static void *write_in_turn(void *arg)
 	w->tid = tid_self();
 	while (turn < w->number)
 		sleep_ns(500000);
+	await_state(getpid(), 'S');
 	sleep_ns(2000000);
 	must(write(w->fd[1], "x", 1), "write");
 	return NULL;

@@ -148,6 +148,27 @@ void waits_print(const struct waits *w, const char *prefix)
 	fflush(stdout);
 }
 
+bool is_in_state(pid_t tid, char state)
+{
+	char path[64], text[256] = "";
+	char *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		die(path);
+	close(fd);
+	at = strrchr(text, ')');
+	return at && at[2] == state;
+}
+
+void await_state(pid_t tid, char state)
+{
+	while (!is_in_state(tid, state))
+		sleep_ns(200000);
+}
+
 void say(const char *key, const char *fmt, ...)
 {
 	char text[1024], line[1280];

@@ -60,6 +60,10 @@ void waits_add(struct waits *w, const struct span *s);
  */
 void waits_print(const struct waits *w, const char *prefix);
 
+/* A thread or process by its state in /proc: 'S' when it sleeps, 'T' when it is stopped. */
+bool is_in_state(pid_t tid, char state);
+void await_state(pid_t tid, char state);
+
 /* One line of truth: "KEY=VALUE\n", in one write. */
 void say(const char *key, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void say_u64(const char *key, uint64_t value);

@@ -35,6 +35,8 @@ static void waiter(const struct wait_kind *kind, long ms, uint32_t rounds)
 	for (uint32_t r = 1; r <= rounds; r++) {
 		while (kind->wake && shared->armed != r)
 			__builtin_ia32_pause();
+		if (kind->prepare)
+			kind->prepare(round_ns(r, ms));
 		span_begin(&span);
 		shared->entered = r;
 		kind->wait(round_ns(r, ms));

@@ -13,12 +13,13 @@
 
 struct wait_kind {
 	const char *name;
-	void (*setup)(void);       /* before the fork: what both need */
-	void (*enter)(void);       /* waiter, once, after the fork */
-	void (*arm)(void);         /* helper, before each wait */
-	void (*wait)(uint64_t ns); /* waiter: blocks */
-	void (*wake)(void);        /* helper: ends it */
-	bool again;                /* wake may be repeated: a signal can come too early */
+	void (*setup)(void);          /* before the fork: what both need */
+	void (*enter)(void);          /* waiter, once, after the fork */
+	void (*arm)(void);            /* helper, before each wait */
+	void (*prepare)(uint64_t ns); /* waiter, before each wait: what may itself wait */
+	void (*wait)(uint64_t ns);    /* waiter: blocks */
+	void (*wake)(void);           /* helper: ends it */
+	bool again;                   /* wake may be repeated: a signal can come too early */
 };
 
 /* Seen by both processes. */

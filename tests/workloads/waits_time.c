@@ -30,28 +30,28 @@ static void wait_clock_nanosleep(uint64_t ns)
 	sleep_ns(ns);
 }
 
-/* The child of each round sleeps `ns` and ends. */
-static pid_t child_for(uint64_t ns)
-{
-	pid_t pid = (pid_t)must(fork(), "fork");
+static pid_t child;
 
-	if (!pid) {
+/* The child of each round sleeps `ns` and ends. fork may wait for a lock inside the kernel. */
+static void make_child(uint64_t ns)
+{
+	child = (pid_t)must(fork(), "fork");
+	if (!child) {
 		sleep_ns(ns);
 		_exit(0);
 	}
-	return pid;
 }
 
 static void wait_wait4(uint64_t ns)
 {
-	must(wait4(child_for(ns), NULL, 0, NULL), "wait4");
+	must(wait4(child, NULL, 0, NULL), "wait4");
 }
 
 static void wait_waitid(uint64_t ns)
 {
 	siginfo_t info;
 
-	must(waitid(P_PID, (id_t)child_for(ns), &info, WEXITED), "waitid");
+	must(waitid(P_PID, (id_t)child, &info, WEXITED), "waitid");
 }
 
 /* The child of vfork shares our memory: it keeps to calls that change none of it. */
@@ -158,8 +158,8 @@ static void wake_stop_running(void)
 const struct wait_kind wait_kinds_time[] = {
 	{ .name = "nanosleep", .wait = wait_nanosleep },
 	{ .name = "clock_nanosleep", .wait = wait_clock_nanosleep },
-	{ .name = "wait4", .wait = wait_wait4 },
-	{ .name = "waitid", .wait = wait_waitid },
+	{ .name = "wait4", .prepare = make_child, .wait = wait_wait4 },
+	{ .name = "waitid", .prepare = make_child, .wait = wait_waitid },
 	{ .name = "vfork", .wait = wait_vfork },
 	{ .name = "pause",
 	  .enter = catch_usr1,

@@ -6,7 +6,6 @@
 #include "truth.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,21 +22,6 @@ static int fds[2];
 static uint32_t rounds;
 static const char *how;
 static struct waits truth;
-
-static bool asleep(void)
-{
-	char path[64], text[256] = "";
-	char *state;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", sleeper);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		die(path);
-	close(fd);
-	state = strrchr(text, ')');
-	return state && state[2] == 'S';
-}
 
 static void wait_once(uint32_t round)
 {
@@ -100,7 +84,7 @@ int main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, sleep_rounds, NULL))
 		die("pthread_create");
 	for (uint32_t r = 1; strcmp(how, "timer") && r <= rounds; r++) {
-		while (entered != r || !asleep())
+		while (entered != r || !is_in_state(sleeper, 'S'))
 			sleep_ns(200000);
 		wake_once(thread);
 	}
