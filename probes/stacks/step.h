@@ -73,7 +73,7 @@ static __always_inline bool step_is_called(__u64 pc)
  * Code without a table or a frame pointer has just been called, it may be: what crt files have
  * in each program and library (_init, frame_dummy), whose first instruction is a page fault.
  */
-static __noinline int step_called(struct stacks_regs *r)
+static __always_inline int step_called(struct stacks_regs *r)
 {
 	__u64 pc;
 
@@ -92,6 +92,7 @@ static __noinline int step_called(struct stacks_regs *r)
 static __noinline int step_guess(struct stacks_regs *r)
 {
 	__u64 pair[2], code = 0, sp;
+	bool framed;
 
 	r->follow = r->follow ? STEP_LOST : STEP_PASS;
 	if (!r->exact && !STEP_READ(&code, sizeof(code), r->pc) &&
@@ -105,15 +106,18 @@ static __noinline int step_guess(struct stacks_regs *r)
 	}
 	if (r->guess && !r->bp) /* the outermost frame's, psABI 3.4.1 */
 		return step_end(r, STACK_WHOLE);
-	if (r->bp < r->sp || r->bp - r->sp > STEP_STACK_MAX || (r->bp & 7))
-		return step_called(r);
-	if (STEP_READ(pair, sizeof(pair), r->bp))
+	framed = r->bp >= r->sp && r->bp - r->sp <= STEP_STACK_MAX && !(r->bp & 7);
+	if (framed && STEP_READ(pair, sizeof(pair), r->bp))
 		return step_end(r, STACK_UNREAD);
-	if (!pair[1])
+	if (framed && !pair[1])
 		return step_end(r, STACK_WHOLE);
-	/* it points to something else on the stack, as main's arguments do in the dynamic linker */
-	if (r->exact && !step_is_called(pair[1]) && !step_called(r))
-		return 0;
+	/* or it points to something else on the stack, as to main's arguments in the dynamic linker */
+	if (!framed || (r->exact && !step_is_called(pair[1]))) {
+		int none = step_called(r);
+
+		if (!none || !framed)
+			return none;
+	}
 	step_to(r, pair[1], r->bp + 16, pair[0]);
 	r->guess = 1;
 	return 0;
