@@ -58,6 +58,7 @@ enum event_kind {
 	EVENT_STACKS_PROCESS, /* struct event_head alone, stacks_maps.h */
 	EVENT_STACKS_COPY,    /* struct stacks_copy */
 	EVENT_STACKS_CODE,    /* struct python_code_event, python_layout.h */
+	EVENT_STACKS_CODE_AT, /* struct python_code_place */
 	EVENT_STACKS_FULL,    /* struct event_head: half of the table of rows is used */
 	EVENT_MEMORY_CHANGE,  /* --alloc: struct memory_change */
 };
@@ -165,6 +166,7 @@ enum counter {
 	COUNTER_NEXT_PYTHON_CODE,  /* code objects numbered so far */
 	COUNTER_LOST_PYTHON_CODE,  /* one could not be read or told: its frame has no name */
 	COUNTER_LOST_PYTHON_BODY,  /* set by user space: code objects that it had no room for */
+	COUNTER_LOST_PYTHON_READ,  /* ditto: code objects gone before it could read them */
 	COUNTER_LOST_PLACE,        /* set by user space: places in code that it had no room for */
 	COUNTER_LOST_JIT,          /* ditto: code made at run time */
 	COUNTER_LOST_CODE_FILE,    /* ditto: files with code that it could not read */
@@ -173,6 +175,10 @@ enum counter {
 	COUNTER_LOST_BLOCK,        /* --alloc: a block for which there was no room */
 	COUNTER_LOST_CHANGE,       /* --alloc: ring full: a mapping was not told */
 	COUNTER_LOST_CALL,         /* --alloc: no room for a thread: its call is not counted */
+	COUNTER_LOST_TABLE,        /* set by user space: unwind tables that it could not put in */
+	COUNTER_LOST_INLINED,      /* ditto: files with debug information that it had no room for */
+	COUNTER_LOST_KERNEL_NAME,  /* ditto: functions of the kernel */
+	COUNTER_LOST_ROOT,         /* ditto: files and processes of root directories */
 	COUNTER_FOLDED_ROW,        /* set by user space: rows of dead processes, added to others */
 	COUNTER_MAX = 96
 };

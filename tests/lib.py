@@ -4,6 +4,7 @@ What the tests share: starting dwell and workloads, reading their truth and dwel
 report, and comparing them. Bounds are those of the project's specification; where truth
 is a clock, the workload measured it itself.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -75,6 +76,26 @@ def stat_of(pid, tid=None):
 def asleep(pid, tid=None):
     """Waits until it sleeps."""
     until(f"{tid or pid} sleeps", lambda: stat_of(pid, tid)[0] == "S")
+
+
+def are_asleep(pids):
+    """Whether all threads of these processes sleep."""
+    for pid in pids:
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if stat_of(pid, tid)[0] != "S":
+                    return False
+    return True
+
+
+def settle(*pids):
+    """Waits until they have slept for a while."""
+    calm = [0]
+
+    def condition():
+        calm[0] = calm[0] + 1 if are_asleep(pids) else 0
+        return calm[0] == 10
+    until("sleep", condition, 30)
 
 
 def has_ended(pid):

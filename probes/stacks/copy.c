@@ -76,8 +76,10 @@ static int place(struct stacks_body *body, struct stacks_regs *r, const struct t
 		return 0;
 	}
 	push(body, r, frame + !r->exact);
-	if (!(f->flags & STACKS_FILE_READY) || (f->flags & STACKS_FILE_NO_TABLE))
+	if (!(f->flags & STACKS_FILE_READY))
 		return step_end(r, STACK_NO_TABLE);
+	if (f->flags & STACKS_FILE_NO_TABLE)
+		return step_end(r, f->flags & STACKS_FILE_NO_ROOM ? STACK_NO_ROOM : STACK_NO_FILE);
 	found = table_store_find(tables, f, frame & FRAME_OFFSET_MASK);
 	if (found)
 		*row = *found;

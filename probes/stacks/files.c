@@ -48,21 +48,23 @@ struct stacks_files {
 
 /* ---- one file ---- */
 
-static void read_ring(void *session)
+static int read_ring(void *session)
 {
-	ring_buffer__consume(((struct session *)session)->ring);
+	return ring_buffer__consume(((struct session *)session)->ring);
 }
 
 /* With `ring` it is read meanwhile: not from within the reading. */
 static void make_table(struct stacks_files *f, uint32_t file, int fd, bool ring)
 {
+	struct session *s = f->probe->session;
+	struct table_meanwhile m = { read_ring, s, session_fd(s) };
 	struct eh_table t = { 0 };
 	int err;
 
 	if (table_store_shared(&f->store, file, fd))
 		return;
-	err = ring ? table_read(&t, fd, read_ring, f->probe->session) : eh_table_read(&t, fd);
-	table_store_put(&f->store, file, &t, err); /* if not, stacks end there and say so */
+	err = ring ? table_read(&t, fd, &m) : eh_table_read(&t, fd);
+	table_store_put(&f->store, file, &t, err);
 	eh_table_free(&t);
 }
 
@@ -353,6 +355,11 @@ int stacks_files_open(struct stacks_files **out, struct probe *p, stacks_named *
 	make_vdso(f);
 	*out = f;
 	return 0;
+}
+
+uint64_t stacks_files_lost(const struct stacks_files *f)
+{
+	return f->store.lost;
 }
 
 void stacks_files_close(struct stacks_files *f)

@@ -4,7 +4,7 @@
  * kernel side, their names to who wants them. Tables are shared by build-id.
  *
  * Limits: those of the maps stacks_files, stacks_pages and stacks_blocks (--limit); a file that
- * finds no room there has no table, stacks end in it and say so.
+ * finds no room there has no table: it is counted, stacks end in it and say so.
  */
 #ifndef DWELL_STACKS_FILES_H
 #define DWELL_STACKS_FILES_H
@@ -19,10 +19,12 @@
 struct stacks_files;
 
 /* A file with code has a number: as names_file(). */
-typedef int stacks_named(void *ctx, uint32_t file, int fd, const char *path, int root_fd);
+typedef void stacks_named(void *ctx, uint32_t file, int fd, const char *path, int root_fd);
 
 int stacks_files_open(struct stacks_files **out, struct probe *p, stacks_named *named, void *ctx);
 void stacks_files_close(struct stacks_files *f);
+/* Files without a table, for want of room or as theirs is damaged. */
+uint64_t stacks_files_lost(const struct stacks_files *f);
 
 /* `run`: makes the tables of what the command will map, before it is there. */
 void stacks_files_prepare(struct stacks_files *f, const char *command);

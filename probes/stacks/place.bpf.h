@@ -269,6 +269,10 @@ static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct stacks_k
 	k->pc = 0;
 	k->row = row;
 	if (!m && walk_uprobe(w)) {
+		if (!w->body.n) { /* also of a copy that is made of it */
+			w->pc = w->r.pc;
+			w->sp = w->r.sp;
+		}
 		pc = w->r.exact ? w->r.pc : w->r.pc - 1;
 		m = walk_mapping(c, pc);
 	}
@@ -293,7 +297,7 @@ static __noinline int walk_place(__u32 i, struct stacks_walk *c, struct stacks_k
 		return walk_end(w, STACK_NO_TABLE);
 	}
 	if (f->flags & STACKS_FILE_NO_TABLE)
-		return walk_end(w, STACK_NO_TABLE);
+		return walk_end(w, f->flags & STACKS_FILE_NO_ROOM ? STACK_NO_ROOM : STACK_NO_FILE);
 	row_find(f, file_at(f, frame & FRAME_OFFSET_MASK), &row);
 	k->frame = frame + !w->r.exact;
 	k->row = row;

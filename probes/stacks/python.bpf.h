@@ -43,10 +43,6 @@ struct python_code_key {
 	__u32 pad;
 };
 
-struct python_strings { /* as they lie in a code object */
-	__u64 path, plain, name, lines;
-};
-
 struct python_code {
 	struct python_strings check; /* another code object may come to lie there */
 	__s32 first_line;            /* ditto, made of the same name and line table */
@@ -69,7 +65,8 @@ struct python_work {
 	__u32 tid, proc_id;
 	__s32 first_line; /* of the code object */
 	__u32 n, end;
-	__u32 more;    /* the frame before belongs to the same entry */
+	__u32 more; /* the frame before belongs to the same entry */
+	__u32 level;
 	__u8 raw[128]; /* PYTHON_FRAME_SIZE of it are read */
 };
 
@@ -80,16 +77,16 @@ struct {
 	__type(value, struct python_work);
 } stacks_python_works SEC(".maps");
 
+/* Of each level: a sample may interrupt the telling of what a wait has met. */
 struct python_draft {
-	__u32 busy; /* at a level that this one has interrupted */
-	__u32 pad;
 	struct python_code_event event;
 	__u8 lines[PYTHON_LINES];
+	struct python_code_place place;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, STACKS_LEVELS);
 	__type(key, __u32);
 	__type(value, struct python_draft);
 } stacks_python_drafts SEC(".maps");
@@ -151,31 +148,41 @@ static __always_inline bool python_is_code(const struct python_work *w)
 	return !PYTHON_READ(type, w->code + sizeof(__u64)) && type == w->code_type;
 }
 
+/* Tells where user space finds what could not be read. */
+static __noinline int python_tell_place(struct python_draft *d, const struct python_work *w,
+					__u32 number)
+{
+	struct python_code_place *e = &d->place;
+
+	e->head.kind = EVENT_STACKS_CODE_AT;
+	e->head.who.proc_id = w->proc_id;
+	e->head.who.pid = current_pid();
+	e->number = number;
+	e->first_line = w->first_line;
+	e->code = w->code;
+	e->strings = w->strings;
+	e->at = w->at;
+	return !bpf_ringbuf_output(&events, e, sizeof(*e), BPF_RB_FORCE_WAKEUP);
+}
+
 /* Tells of the code object w->code under that number. */
 static __noinline int python_tell(struct python_work *w, __u32 number)
 {
-	struct python_draft *d;
-	__u32 zero = 0, length;
-	int told = 0;
+	__u32 level = w->level, length;
+	struct python_draft *d = bpf_map_lookup_elem(&stacks_python_drafts, &level);
 
-	d = bpf_map_lookup_elem(&stacks_python_drafts, &zero);
-	if (!d || d->busy)
+	if (!d)
 		return 0;
-	d->busy = 1;
-	barrier();
-	if (python_draft_fill(d, w)) {
-		d->event.head.kind = EVENT_STACKS_CODE;
-		d->event.head.who.proc_id = w->proc_id;
-		d->event.number = number;
-		length = d->event.lines_size;
-		if (length > PYTHON_LINES)
-			length = PYTHON_LINES;
-		told = !bpf_ringbuf_output(&events, &d->event, sizeof(d->event) + length,
-					   event_wake_flags());
-	}
-	barrier();
-	d->busy = 0;
-	return told;
+	if (!python_draft_fill(d, w))
+		return python_tell_place(d, w, number);
+	d->event.head.kind = EVENT_STACKS_CODE;
+	d->event.head.who.proc_id = w->proc_id;
+	d->event.number = number;
+	length = d->event.lines_size;
+	if (length > PYTHON_LINES)
+		length = PYTHON_LINES;
+	return !bpf_ringbuf_output(&events, &d->event, sizeof(d->event) + length,
+				   event_wake_flags());
 }
 
 #define PYTHON_NO_CODE (-1U)
@@ -396,6 +403,7 @@ static __noinline __u64 stacks_python(__u32 level, const struct target *t)
 	w->proc_id = t->proc_id;
 	w->code_type = p->code_type;
 	w->tid = python_tid();
+	w->level = level;
 	w->n = w->more = 0;
 	w->end = STACK_WHOLE;
 	if (!python_state_known(w, t->thread_id))

@@ -227,7 +227,6 @@ static void candidate_read(struct python *p, struct candidate *c, uint32_t file,
 		return;
 	}
 	n = ++p->nfiles;
-	p->counts.files = n;
 	bpf_map_update_elem(p->known, &zero, &n, BPF_ANY);
 }
 

@@ -55,10 +55,9 @@ size_t python_merge(struct python *p, struct names *names, const struct python_s
 #define PYTHON_REASONS 8
 
 struct python_counts {
-	uint64_t files;                      /* recognised, with a known layout */
 	uint64_t refused;                    /* files of CPython whose frames are not shown */
-	uint64_t codes;                      /* code objects told */
-	uint64_t lost;                       /* of them not kept: no room */
+	uint64_t unread;                     /* code objects gone before they were read */
+	uint64_t lost;                       /* code objects told and not kept: no room */
 	const char *reasons[PYTHON_REASONS]; /* why files were refused; NULL-ended if fewer */
 };
 void python_count(const struct python *p, struct python_counts *counts);

@@ -135,24 +135,32 @@ static bool codes_reach(struct python *p, uint32_t number)
 	return true;
 }
 
-bool python_event(struct python *p, const struct event_head *head, size_t size)
+static void take(struct python *p, const struct python_code_event *e, size_t size)
 {
-	const struct python_code_event *e = (const void *)head;
 	struct python_body *body;
 	size_t nlines;
 
-	if (head->kind != EVENT_STACKS_CODE)
-		return false;
-	if (size < sizeof(*e))
-		return true;
-	p->counts.codes++;
 	nlines = e->lines_size < size - sizeof(*e) ? e->lines_size : size - sizeof(*e);
 	body = codes_reach(p, e->number) ? body_make(e, nlines) : NULL;
 	if (body)
 		p->codes[e->number] = body_keep(p, body);
 	if (!body || !p->codes[e->number])
 		p->counts.lost++;
-	return true;
+}
+
+bool python_event(struct python *p, const struct event_head *head, size_t size)
+{
+	static struct python_read read;
+
+	if (head->kind == EVENT_STACKS_CODE && size >= sizeof(struct python_code_event)) {
+		take(p, (const void *)head, size);
+	} else if (head->kind == EVENT_STACKS_CODE_AT && size >= sizeof(struct python_code_place)) {
+		if (python_read(&read, (const void *)head))
+			take(p, &read.event, sizeof(read));
+		else
+			p->counts.unread++;
+	}
+	return head->kind == EVENT_STACKS_CODE || head->kind == EVENT_STACKS_CODE_AT;
 }
 
 /* ---- the line table ---- */

@@ -55,6 +55,10 @@ struct python_proc {
 	__u32 pad;
 };
 
+struct python_strings { /* as they lie in a code object */
+	__u64 path, plain, name, lines;
+};
+
 #define PYTHON_NAME 256
 #define PYTHON_PATH 512
 #define PYTHON_LINES 16384
@@ -77,6 +81,20 @@ struct python_code_event {
 	__u8 path_bytes[PYTHON_PATH]; /* and then the line table */
 };
 
+/*
+ * EVENT_STACKS_CODE_AT: the same, one of whose strings is on a page that is not in memory: the kernel
+ * side cannot wait for it, user space reads them while the process lives.
+ */
+struct python_code_place {
+	struct event_head head;
+	__u32 number;
+	__s32 first_line;
+	__u64 code;
+	struct python_strings strings;
+	struct python_layout at;
+};
+
+_Static_assert(sizeof(struct python_code_place) == 152, "struct python_code_place has holes");
 _Static_assert(sizeof(struct python_layout) == 48, "struct python_layout has holes");
 _Static_assert(sizeof(struct python_file) == 64, "struct python_file has holes");
 _Static_assert(sizeof(struct python_proc) == 32, "struct python_proc has holes");

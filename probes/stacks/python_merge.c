@@ -12,21 +12,38 @@
 static const char loop[] = "_PyEval_EvalFrameDefault";
 
 /* Beginnings of names: how CPython gets from a call to the function called. */
-static const char *const calls[] = {
-	"_PyEval_Vector",       "_PyEval_EvalFrame",   "_PyFunction_Vectorcall",
-	"_PyObject_Call",       "_PyObject_FastCall",  "_PyObject_MakeTpCall",
-	"_PyObject_Vectorcall", "_PyVectorcall_Call",  "_PyStack_AsDict",
-	"PyObject_Call",        "PyObject_Vectorcall", "PyVectorcall_Call",
-	"PyEval_EvalCode",      "PyEval_EvalFrame",    "cfunction_call",
-	"cfunction_vectorcall", "method_vectorcall",   "_PyMethodDef_RawFastCall",
-	"object_vacall",        "vectorcall_",         "slot_tp_",
-	"gen_send_ex",          "gen_iternext",        NULL
-};
+static const char *const calls[] = { "_PyEval_Vector",
+				     "_PyEval_EvalFrame",
+				     "_PyFunction_Vectorcall",
+				     "_PyObject_Call",
+				     "_PyObject_FastCall",
+				     "_PyObject_MakeTpCall",
+				     "_PyObject_Vectorcall",
+				     "_PyVectorcall_Call",
+				     "_PyStack_AsDict",
+				     "PyObject_Call",
+				     "PyObject_Vectorcall",
+				     "PyVectorcall_Call",
+				     "PyEval_EvalCode",
+				     "PyEval_EvalFrame",
+				     "cfunction_call",
+				     "cfunction_vectorcall",
+				     "method_vectorcall",
+				     "_PyMethodDef_RawFastCall",
+				     "object_vacall",
+				     "vectorcall_",
+				     "slot_tp_",
+				     "gen_send_ex",
+				     "gen_iternext",
+				     "py_trampoline_evaluator",
+				     NULL };
 
 /* The same, of what runs before the first Python frame. */
-static const char *const starts[] = { "Py_",       "_Py",     "PyRun_",  "PyEval_",
-				      "PyImport_", "pymain_", "run_mod", "run_eval_code_obj",
-				      "pyrun_",    NULL };
+static const char *const starts[] = {
+	"Py_",       "_Py",        "PyRun_",           "PyEval_",
+	"PyImport_", "pymain_",    "run_mod",          "run_eval_code_obj",
+	"pyrun_",    "thread_run", "pythread_wrapper", NULL
+};
 
 static bool begins(const char *name, const char *const *list)
 {

@@ -20,4 +20,12 @@ struct python {
 
 void python_codes_free(struct python *p);
 
+/* A code object that is read from the memory of its process. */
+struct python_read {
+	struct python_code_event event;
+	uint8_t lines[PYTHON_LINES];
+};
+/* False: it is not there any more. */
+bool python_read(struct python_read *to, const struct python_code_place *from);
+
 #endif

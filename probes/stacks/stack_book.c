@@ -5,14 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "err.h"
 #include "scale.h"
-
-static void *or_abort(void *memory)
-{
-	if (!memory)
-		abort();
-	return memory;
-}
 
 /* ---- bodies ---- */
 

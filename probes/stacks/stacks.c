@@ -79,13 +79,13 @@ static void start_sampler(struct probe *p)
 			     strerror(-err));
 }
 
-static int take_file(void *ctx, uint32_t file, int fd, const char *path, int root_fd)
+static void take_file(void *ctx, uint32_t file, int fd, const char *path, int root_fd)
 {
 	struct stacks_data *d = ctx;
 
 	if (d->python)
 		python_file(d->python, file, fd, path);
-	return names_file(d->names, file, fd, path, root_fd);
+	names_file(d->names, file, fd, path, root_fd); /* which counts what it cannot read */
 }
 
 /* `run`: before the command is there. */
@@ -177,6 +177,7 @@ static bool stacks_event(struct probe *p, const struct event_head *head, size_t 
 			take_walked(d, (const void *)head, size);
 		return true;
 	case EVENT_STACKS_CODE:
+	case EVENT_STACKS_CODE_AT:
 		return d->python && python_event(d->python, head, size);
 	case EVENT_STACKS_FILE:
 		stacks_files_told(d->files, (const void *)head);

@@ -32,6 +32,8 @@ enum stack_end {
 	STACK_DEEP,       /* more than STACK_FRAMES */
 	STACK_NO_MAPPING, /* an address that is in no mapping that we know */
 	STACK_NO_TABLE,   /* its file's table is not made yet */
+	STACK_NO_FILE,    /* will not be: the file could not be opened, or not be read */
+	STACK_NO_ROOM,    /* will not be: there was no room for it */
 	STACK_NO_ROW,     /* its file has no unwind information there, nor a frame pointer */
 	STACK_NO_RULE,    /* a rule that the table cannot hold */
 	STACK_UNREAD,     /* the stack's memory could not be read */

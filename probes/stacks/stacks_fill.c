@@ -99,6 +99,8 @@ const struct stack_frame *const *stacks_frames(const struct session *s, struct r
 	if (!body)
 		return NULL;
 	fill.names = fill.data->names;
+	if (r->final)
+		jit_watch_report(&fill.data->jits, fill.names, &s->tree);
 	push_body(&fill, &f, body);
 	list = report_alloc(r, (f.n + 1) * sizeof(struct stack_frame *));
 	if (f.n)
@@ -324,8 +326,12 @@ static void note_python(struct probe *p, const struct python *python)
 
 	python_count(python, &counts);
 	p->session->counters[COUNTER_LOST_PYTHON_BODY] = counts.lost;
+	p->session->counters[COUNTER_LOST_PYTHON_READ] = counts.unread;
 	for (size_t i = 0; i < PYTHON_REASONS && counts.reasons[i]; i++)
 		session_note(p->session, "no Python frames of %s", counts.reasons[i]);
+	if (counts.refused > PYTHON_REASONS)
+		session_note(p->session, "no Python frames of %llu other files of CPython either",
+			     (unsigned long long)counts.refused - PYTHON_REASONS);
 }
 
 static void count_names(struct probe *p, const struct names *names)
@@ -335,6 +341,9 @@ static void count_names(struct probe *p, const struct names *names)
 	names_count(names, &counts);
 	p->session->counters[COUNTER_LOST_PLACE] = counts.lost;
 	p->session->counters[COUNTER_LOST_JIT] = counts.jit_lost;
+	p->session->counters[COUNTER_LOST_INLINED] = counts.inlined_lost;
+	p->session->counters[COUNTER_LOST_KERNEL_NAME] = counts.kernel_lost;
+	p->session->counters[COUNTER_LOST_ROOT] = counts.roots_lost;
 	p->session->counters[COUNTER_LOST_CODE_FILE] = counts.files_lost + counts.untold;
 	if (counts.jit_unnamed >= JIT_PLACES)
 		session_note(p->session,
@@ -364,6 +373,7 @@ void stacks_fill(struct probe *p, struct report *r)
 		s->ends[i] = d->book.ends[i];
 	p->session->counters[COUNTER_LOST_STACK_BODY] = fill.unknown;
 	p->session->counters[COUNTER_OTHER_STACK] = d->book.cut;
+	p->session->counters[COUNTER_LOST_TABLE] = stacks_files_lost(d->files);
 	count_names(p, d->names);
 	if (d->python)
 		note_python(p, d->python);

@@ -42,7 +42,8 @@ struct stacks_file_key {
 enum stacks_file_flag {
 	STACKS_FILE_READY = 1,    /* the rest of it is set; user space */
 	STACKS_FILE_CODE = 2,     /* ELF; else code that was written at run time: frames are RAW */
-	STACKS_FILE_NO_TABLE = 4, /* ready, and will have none: no room, or not to be read */
+	STACKS_FILE_NO_TABLE = 4, /* ready, and will have none: could not be opened or read */
+	STACKS_FILE_NO_ROOM = 8,  /* and the reason is that there was no room for it */
 };
 
 /* Element of the mmapped array stacks_files, by file number. */

@@ -73,7 +73,7 @@ static __always_inline bool step_is_called(__u64 pc)
  * Code without a table or a frame pointer has just been called, it may be: what crt files have
  * in each program and library (_init, frame_dummy), whose first instruction is a page fault.
  */
-static __always_inline int step_called(struct stacks_regs *r)
+static __noinline int step_called(struct stacks_regs *r)
 {
 	__u64 pc;
 
@@ -87,7 +87,7 @@ static __always_inline int step_called(struct stacks_regs *r)
 /*
  * Code without a table. Behind a return address often stands what frees the caller's frame:
  * add rsp, imm8; ret. Then that says where the next one is; else the frame pointer, if it
- * can be one.
+ * can be one and leads to a caller, or there is no better one.
  */
 static __noinline int step_guess(struct stacks_regs *r)
 {
@@ -111,6 +111,9 @@ static __noinline int step_guess(struct stacks_regs *r)
 		return step_end(r, STACK_UNREAD);
 	if (!pair[1])
 		return step_end(r, STACK_WHOLE);
+	/* it points to something else on the stack, as main's arguments do in the dynamic linker */
+	if (r->exact && !step_is_called(pair[1]) && !step_called(r))
+		return 0;
 	step_to(r, pair[1], r->bp + 16, pair[0]);
 	r->guess = 1;
 	return 0;

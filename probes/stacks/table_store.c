@@ -163,14 +163,24 @@ static int copy_rows(struct table_store *s, struct stacks_file *f, const struct 
 	return 0;
 }
 
-int table_store_put(struct table_store *s, uint32_t file, const struct eh_table *t, int read)
+/* It has no table, and why: limits of the table itself are a matter of room, too. */
+static void mark_without(struct table_store *s, struct stacks_file *f, int err)
+{
+	bool room = err == -ENOSPC || err == -EFBIG || err == -ENOMEM;
+
+	s->lost += err != -ESTALE;
+	mark_ready(f, STACKS_FILE_READY | STACKS_FILE_CODE | STACKS_FILE_NO_TABLE |
+			      (room ? STACKS_FILE_NO_ROOM : 0));
+}
+
+void table_store_put(struct table_store *s, uint32_t file, const struct eh_table *t, int read)
 {
 	struct stacks_file *f = &s->files[file];
 	int err = 0;
 
 	if (read == -ENOEXEC) { /* a JIT's code, it may be */
 		mark_ready(f, STACKS_FILE_READY);
-		return 0;
+		return;
 	}
 	if (read && read != -ENOENT)
 		err = read;
@@ -184,12 +194,11 @@ int table_store_put(struct table_store *s, uint32_t file, const struct eh_table 
 	if (!err && t->npages)
 		err = copy_rows(s, f, t);
 	if (err) {
-		mark_ready(f, STACKS_FILE_READY | STACKS_FILE_CODE | STACKS_FILE_NO_TABLE);
-		return err;
+		mark_without(s, f, err);
+		return;
 	}
 	mark_ready(f, STACKS_FILE_READY | STACKS_FILE_CODE);
 	remember(s, file, t);
-	return 0;
 }
 
 /* ---- as the kernel side reads it ---- */

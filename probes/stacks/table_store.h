@@ -30,6 +30,7 @@ struct table_store {
 	size_t nfiles, npages, nrows;
 	size_t page;   /* first that is not used */
 	uint64_t rows; /* ditto */
+	uint64_t lost; /* files that have no table, for want of room or as theirs is damaged */
 	struct table_known *known;
 };
 
@@ -39,10 +40,10 @@ bool table_store_is_ready(const struct table_store *s, uint32_t file);
 /* Gives the file the table of one with the same build-id, if there is one. */
 bool table_store_shared(struct table_store *s, uint32_t file, int fd);
 /*
- * Puts a table in, as eh_table_read() made it with the result `read`, and marks the file ready.
- * -ENOSPC: no room, it has none.
+ * Puts a table in, as eh_table_read() made it with the result `read`, and marks the file ready: if
+ * it has none, with the reason. -ESTALE: the file was gone; it may be put in again.
  */
-int table_store_put(struct table_store *s, uint32_t file, const struct eh_table *t, int read);
+void table_store_put(struct table_store *s, uint32_t file, const struct eh_table *t, int read);
 /* The row in force at a place in a file; NULL: none. For stacks that are walked in user space. */
 const struct unwind_row *table_store_find(const struct table_store *s, const struct stacks_file *f,
 					  uint64_t offset);

@@ -150,6 +150,31 @@ static __always_inline __u32 copy_stack(struct stacks_copy *e, __u64 sp)
 	return at;
 }
 
+/*
+ * Who walks the copy cannot ask for what uprobes have put in the place of return addresses:
+ * they are put back.
+ */
+static __always_inline int copy_returns(struct stacks_copy *e, __u64 sp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct uprobe_task *u = NULL;
+	struct return_instance *r;
+	__u64 at;
+
+	if (bpf_core_field_exists(task->utask))
+		u = KREAD_KNOWN(task, utask);
+	r = u ? KREAD(u, return_instances) : NULL;
+	for (int i = 0; i < UPROBE_RETURNS && r; i++) {
+		at = KREAD(r, stack) - sp;
+		barrier_var(at);
+		if (at < STACKS_COPY_BYTES)
+			*(__u64 *)(e->stack + (at & (STACKS_COPY_BYTES - 8))) =
+				KREAD(r, orig_ret_vaddr);
+		r = KREAD(r, next);
+	}
+	return 0;
+}
+
 /* The process's mappings, as they are at one moment. */
 static __always_inline bool copy_list(struct stacks_copy *e, struct stacks_maps *maps)
 {
@@ -191,6 +216,7 @@ __noinline __u64 stacks_send_copy(__u32 level, __u32 proc_id)
 	e->known = w->r.known;
 	__builtin_memcpy(e->gp, w->r.gp, sizeof(e->gp));
 	e->bytes = copy_stack(e, w->sp);
+	copy_returns(e, w->sp);
 	w->hash = e->hash;
 	event_submit(e);
 	return w->hash;

@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "code_words.h"
+#include "err.h"
 
 #define PATHS 10
 
@@ -35,13 +36,6 @@ struct maker {
 	struct path *paths;
 	size_t npaths;
 };
-
-static void *or_abort(void *memory)
-{
-	if (!memory)
-		abort();
-	return memory;
-}
 
 /* ---- rows to paths ---- */
 

@@ -115,6 +115,18 @@ static const char *arguments_of(const char *name, const char **space)
 	return NULL;
 }
 
+/* Without what compilers add to the name of a part or a variant of a function. */
+static struct code_word whole_function(const char *name, size_t len)
+{
+	static const char *const suffixes[] = { ".constprop.", ".isra.", ".part.",
+						".cold",       ".lto_",  NULL };
+
+	for (size_t i = 1; i < len; i++)
+		if (name[i] == '.' && has_prefix(name + i, suffixes))
+			len = i;
+	return (struct code_word){ name, len, false };
+}
+
 /* `type name<T>(arguments) const` of C++, Java and the like: the name. */
 static struct code_word without_types(const char *name)
 {
@@ -122,8 +134,8 @@ static struct code_word without_types(const char *name)
 	const char *from = end && space ? space + 1 : name;
 
 	if (!end || end == from || strstr(name, "operator"))
-		return (struct code_word){ name, strlen(name), false };
-	return (struct code_word){ from, (size_t)(end - from), false };
+		return whole_function(name, strlen(name));
+	return whole_function(from, (size_t)(end - from));
 }
 
 /* V8's: "JS:*name /path/file.js:1:2", "LazyCompile:~ /path/file.js:3:4". */
@@ -147,6 +159,17 @@ static bool js_word(const char *name, struct code_word *word)
 	return word->len;
 }
 
+/* Python's -X perf: "py::name:/path/file.py". */
+static bool is_python_jit(const struct stack_frame *f)
+{
+	return f->kind == STACK_FRAME_JIT && !strncmp(f->name, "py::", 4);
+}
+
+static struct code_word python_word(const char *name)
+{
+	return (struct code_word){ name + 4, strcspn(name + 4, ":"), false };
+}
+
 /* "_json" of "_json.cpython-311-x86_64-linux-gnu.so". */
 static struct code_word file_word(const char *name, const char *end)
 {
@@ -163,6 +186,8 @@ static struct code_word word_of(const struct stack_frame *f)
 
 	if (offset)
 		return file_word(f->name, offset);
+	if (is_python_jit(f))
+		return python_word(f->name);
 	if (f->kind == STACK_FRAME_JIT && js_word(f->name, &word))
 		return word;
 	if (f->kind == STACK_FRAME_KERNEL || f->kind == STACK_FRAME_PYTHON ||
@@ -199,16 +224,17 @@ static bool is_inner(struct code_words *w, const struct stack_frame *f)
 	static const char *const libc[] = { "libc.so", "libc-",  "ld-linux",   "ld-2", "libpthread",
 					    "ld-musl", "[vdso]", "linux-vdso", NULL };
 	static const char *const interpreter[] = { "python", "libpython", NULL };
-	static const char *const v8[] = { "Builtins_JSEntry", "Builtins_Interpreter", NULL };
+	static const char *const entries[] = { "Builtins_JSEntry", "Builtins_Interpreter",
+					       "py_trampoline_evaluator", NULL };
 	bool called_by_libc = w->in_libc;
 
 	if (!w->code)
 		return false;
 	w->in_libc = f->module && has_prefix(f->module, libc);
-	w->interpreted |= f->kind == STACK_FRAME_PYTHON;
+	w->interpreted |= f->kind == STACK_FRAME_PYTHON || is_python_jit(f);
 	if (w->in_libc && called_by_libc)
 		return true;
-	if (has_prefix(f->name, v8))
+	if (has_prefix(f->name, entries))
 		return true;
 	return w->interpreted && f->kind == STACK_FRAME_USER && f->module &&
 	       has_prefix(f->module, interpreter);

@@ -23,17 +23,9 @@ struct block {
 	alignas(max_align_t) unsigned char bytes[];
 };
 
-static void *or_abort(void *memory, size_t size)
-{
-	if (memory)
-		return memory;
-	log_msg(LOG_ERROR, "out of memory: %zu bytes for the report", size);
-	abort();
-}
-
 static struct block *block_new(size_t size)
 {
-	struct block *b = or_abort(calloc(1, sizeof(*b) + size), size);
+	struct block *b = or_abort(calloc(1, sizeof(*b) + size));
 
 	b->size = size;
 	return b;
@@ -41,7 +33,7 @@ static struct block *block_new(size_t size)
 
 struct report *report_new(void)
 {
-	return or_abort(calloc(1, sizeof(struct report)), sizeof(struct report));
+	return or_abort(calloc(1, sizeof(struct report)));
 }
 
 void report_free(struct report *r)
@@ -87,7 +79,7 @@ void *report_alloc(struct report *r, size_t size)
 	void *memory;
 
 	if (size > SIZE_MAX / 2)
-		or_abort(NULL, size);
+		or_abort(NULL);
 	rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	if (rounded > BLOCK_SIZE / 4)
 		b = add_large(r, rounded);

@@ -69,8 +69,22 @@ static const struct loss losses[] = {
 	{ COUNTER_LOST_CODE_FILE, "code_files_not_read",
 	  "a file with code could not be read, was gone before it was opened, or has too many "
 	  "functions: places in it have no names" },
+	{ COUNTER_LOST_TABLE, "unwind_tables_lost",
+	  "no room for a file's unwind table (--limit stacks_pages, stacks_blocks), or it is "
+	  "damaged: stacks end in that file" },
+	{ COUNTER_LOST_INLINED, "inlined_functions_lost",
+	  "--inline: a file's debug information is too large, too deep or damaged: some of its "
+	  "inlined functions and lines are missing" },
+	{ COUNTER_LOST_KERNEL_NAME, "kernel_names_lost",
+	  "no room for a function of the kernel: its code has an address, or an earlier one's name" },
+	{ COUNTER_LOST_ROOT, "root_directories_lost",
+	  "too many root directories (containers): the debug files and perf maps of a file or "
+	  "process are not looked for in its own" },
 	{ COUNTER_LOST_PYTHON_CODE, "python_frames_unnamed",
 	  "a Python function could not be read, or the ring was full: a frame has no name" },
+	{ COUNTER_LOST_PYTHON_READ, "python_functions_unread",
+	  "a Python function's name was not in memory, and its process had ended before it was "
+	  "read: its frames have no name" },
 	{ COUNTER_LOST_PYTHON_BODY, "python_functions_lost",
 	  "no room for more Python functions: their frames have no name" },
 	{ COUNTER_LOST_BLOCK, "blocks_lost",

@@ -38,7 +38,7 @@ void verdict_code(FILE *out, const struct report *r, enum ledger_state state)
 		format_share(share, hot->ns, r->ledger.tree.states[state].ns));
 	for (size_t i = from; i < n; i++) {
 		format_clean(text, sizeof(text), hot->words[i], false);
-		format_cut(text, sizeof(text), CODE_COLUMNS, CUT_MIDDLE, false);
+		format_cut_function(text, sizeof(text), CODE_COLUMNS, false);
 		fprintf(out, "%s%s", i > from ? " > " : "", text);
 	}
 	if (r->processes_born > 1)

@@ -27,7 +27,7 @@ static char *word(const struct words *w, size_t i, char buf[CELL_LEN])
 	if (w->path->n > 1)
 		columns = columns / 2 > NAME_LEAST ? columns / 2 : NAME_LEAST;
 	format_clean(buf, CELL_LEN, w->path->words[i], w->style->utf8);
-	format_cut(buf, CELL_LEN, columns, CUT_MIDDLE, w->style->utf8);
+	format_cut_function(buf, CELL_LEN, columns, w->style->utf8);
 	return buf;
 }
 

@@ -29,6 +29,7 @@ struct code_file {
 	struct inlined *dwarf;
 	bool unreadable, no_starts, no_dwarf; /* was not to be had: do not try again */
 	bool cut;                             /* some of its functions have no name */
+	bool dwarf_cut;                       /* of its inlined functions some are missing */
 	uint64_t used;
 	UT_hash_handle hh;
 };
@@ -155,7 +156,8 @@ bool code_file_address(const struct code_file *f, uint64_t offset, uint64_t *add
 static int reopen(const struct code_files *all, const struct code_file *f)
 {
 	struct code_image now;
-	int fd = plain_file_open(roots_fd(&all->roots, f->root), f->path);
+	int fd = f->root == ROOT_LOST ? -1
+				      : plain_file_open(roots_fd(&all->roots, f->root), f->path);
 
 	if (fd < 0)
 		return -1;
@@ -206,8 +208,9 @@ static void read_functions(struct code_files *all, struct code_file *f)
 	elf_end(elf);
 	if (fd >= 0 && fd != f->fd)
 		close(fd);
-	if (!f->functions) {
+	if (!f->functions) { /* gone, another one, or no memory */
 		f->unreadable = true;
+		all->cut++;
 		return;
 	}
 	all->bytes += elf_functions_bytes(f->functions);
@@ -330,10 +333,17 @@ static void read_dwarf(struct code_files *all, struct code_file *f)
 size_t code_file_inlined(struct code_files *all, struct code_file *f, uint64_t address,
 			 struct inlined_frame frames[INLINED_DEPTH])
 {
+	size_t n;
+
 	if (f->memory)
 		return 0;
 	if (!f->dwarf && !f->no_dwarf)
 		read_dwarf(all, f);
 	f->used = ++all->clock;
-	return f->dwarf ? inlined_at(f->dwarf, address, frames) : 0;
+	if (!f->dwarf)
+		return 0;
+	n = inlined_at(f->dwarf, address, frames);
+	all->dwarf_cut += !f->dwarf_cut && inlined_cut(f->dwarf);
+	f->dwarf_cut |= inlined_cut(f->dwarf);
+	return n;
 }

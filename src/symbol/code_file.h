@@ -26,7 +26,9 @@ struct code_file;
 struct code_files {
 	struct code_file *list; /* by identity */
 	size_t n, open, bytes, dwarf;
-	uint64_t clock, cut; /* files of whose functions some have no name, for want of room */
+	uint64_t clock;
+	uint64_t cut; /* files of whose functions some have no name: no room, or they are gone */
+	uint64_t dwarf_cut; /* files of whose inlined functions some are missing */
 	struct roots roots;
 };
 

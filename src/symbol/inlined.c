@@ -30,6 +30,7 @@ struct inlined {
 	struct unit *units;
 	size_t nunits;
 	size_t nscopes;
+	bool cut;
 };
 
 struct ranges_list {
@@ -103,11 +104,11 @@ static int find_units(struct inlined *d)
 	Dwarf_CU *cu = NULL;
 	Dwarf_Die unit;
 	uint8_t type;
-	int err;
+	int err, end = 0;
 
-	while (!dwarf_get_units(d->dwarf, cu, &cu, NULL, &type, &unit, NULL))
-		if (type == DW_UT_compile && !add_unit(d, &ranges, &unit))
-			break;
+	while (!d->cut && !(end = dwarf_get_units(d->dwarf, cu, &cu, NULL, &type, &unit, NULL)))
+		d->cut = type == DW_UT_compile && !add_unit(d, &ranges, &unit);
+	d->cut |= end < 0; /* damaged from there on */
 	err = ranges_build(&d->ranges, ranges.list, ranges.n);
 	free(ranges.list);
 	return err;
@@ -124,7 +125,7 @@ struct inlined *inlined_open(int fd)
 	d->fd = fd;
 	d->elf = code_image_begin(fd);
 	d->dwarf = d->elf ? dwarf_begin_elf(d->elf, DWARF_C_READ, NULL) : NULL;
-	if (d->dwarf && !find_units(d) && d->ranges.n)
+	if (d->dwarf && !find_units(d) && (d->ranges.n || d->cut))
 		return d;
 	inlined_close(d);
 	return NULL;
@@ -170,16 +171,24 @@ static size_t unfold(struct inlined *d, Dwarf_Die *unit, const struct scopes *s,
 	Dwarf_Die die;
 	size_t n = 0;
 
-	for (; scope != SCOPE_NONE && n < INLINED_DEPTH; scope = s->list[scope].around) {
-		if (!dwarf_offdie(d->dwarf, s->list[scope].die, &die))
+	while (scope != SCOPE_NONE && n < INLINED_DEPTH) {
+		const struct scope *at = &s->list[scope];
+
+		if (!dwarf_offdie(d->dwarf, at->die, &die))
 			break;
 		place.function = function_of(&die);
 		frames[n++] = place;
-		if (!s->list[scope].inlined)
-			break;
-		call_site(unit, &die, &place);
+		scope = at->inlined ? at->around : SCOPE_NONE;
+		if (at->inlined)
+			call_site(unit, &die, &place);
 	}
+	d->cut |= scope != SCOPE_NONE;
 	return n;
+}
+
+bool inlined_cut(const struct inlined *d)
+{
+	return d->cut;
 }
 
 static struct scopes *scopes_of(struct inlined *d, struct unit *u, Dwarf_Die *unit)
@@ -189,6 +198,7 @@ static struct scopes *scopes_of(struct inlined *d, struct unit *u, Dwarf_Die *un
 	if (d->nscopes > SCOPES_KEPT)
 		drop_scopes(d);
 	u->read = !scopes_read(&u->scopes, unit);
+	d->cut |= !u->read || u->scopes.cut || u->scopes.deep;
 	d->nscopes += u->scopes.n;
 	return &u->scopes;
 }

@@ -6,6 +6,7 @@
 #ifndef DWELL_INLINED_H
 #define DWELL_INLINED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,5 +28,7 @@ void inlined_close(struct inlined *d);
  * known. Strings live as long as d.
  */
 size_t inlined_at(struct inlined *d, uint64_t address, struct inlined_frame frames[INLINED_DEPTH]);
+/* Whether something of it has been missing so far: it is too large, or damaged. */
+bool inlined_cut(const struct inlined *d);
 
 #endif

@@ -29,7 +29,8 @@ struct jit_process {
 	struct jit_file files[FILES]; /* the first is the perf map */
 	struct jit_regions regions;
 	size_t bytes;
-	bool refused; /* there was no room for all of it */
+	bool refused;        /* there was no room for all of it */
+	uint64_t dumps_lost; /* at one look: more of them than FILES */
 	/* as it was when it lived: what it leaves behind is looked for with these */
 	pid_t inside; /* its PID in its own namespace */
 	int root;     /* number of its root directory */
@@ -47,13 +48,16 @@ void jit_file_read(struct jit_file *f, struct jit_regions *to)
 		f->at = 0; /* written anew */
 		f->broken = false;
 	}
-	f->broken |= f->at > FILE_MAX;
 	if (f->broken || st.st_size <= f->at)
 		return;
-	if (f->dump)
+	f->broken = f->at > FILE_MAX;
+	if (f->broken)
+		;
+	else if (f->dump)
 		jitdump_read(f, st.st_size, to);
 	else
 		perf_map_read(f, st.st_size, to);
+	to->lost += f->broken; /* what stands behind that */
 }
 
 static void read_files(struct jits *all, struct jit_process *p)
@@ -166,14 +170,15 @@ static bool is_dump(const char *path)
 	       (!base[end] || base[end] == ' ');
 }
 
-static void add_dump(struct jits *all, struct jit_process *p, int fd)
+/* False: there is no room for it. */
+static bool add_dump(struct jits *all, struct jit_process *p, int fd)
 {
 	struct jit_file *room = NULL;
 	struct stat st;
 
 	if (fstat(fd, &st)) {
 		close(fd);
-		return;
+		return true;
 	}
 	for (size_t i = FILES - 1; i > 0; i--) {
 		if (!p->files[i].inode || same_file(&p->files[i], &st))
@@ -182,16 +187,17 @@ static void add_dump(struct jits *all, struct jit_process *p, int fd)
 			break;
 	}
 	if (!room || room->fd >= 0) {
-		all->lost += !room;
 		close(fd);
-		return;
+		return room;
 	}
 	take_file(all, room, fd, &st, true);
+	return true;
 }
 
 static void find_dumps(struct jits *all, struct jit_process *p, int root, pid_t pid)
 {
 	char path[PATH_MAX], line[PATH_MAX + 128];
+	uint64_t lost = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
@@ -211,10 +217,12 @@ static void find_dumps(struct jits *all, struct jit_process *p, int root, pid_t 
 		if (fd < 0)
 			fd = plain_file_open(root, name);
 		if (fd >= 0)
-			add_dump(all, p, fd);
+			lost += !add_dump(all, p, fd);
 	}
 	if (f)
 		fclose(f);
+	if (lost > p->dumps_lost) /* the same ones at each look */
+		p->dumps_lost = lost;
 }
 
 /* Too many files are open: what was read of these is kept, the next read opens them again. */
@@ -244,9 +252,12 @@ static int look_at_living(struct jits *all, struct jit_process *p, struct roots 
 	if (root < 0)
 		return err_set(-ESRCH, "cannot look for the JIT code of process %d", who->pid);
 	if (!stat(path, &st)) {
+		int number = roots_number(roots, root);
+
+		all->roots_lost += number == ROOT_LOST && p->root != ROOT_LOST;
 		p->inside = inside;
 		p->owner = st.st_uid;
-		p->root = roots_number(roots, root);
+		p->root = number;
 		find_perf_map(all, p, root, who);
 		find_dumps(all, p, root, who->pid);
 	}
@@ -262,7 +273,17 @@ static void look_at_ended(struct jits *all, struct jit_process *p, const struct 
 		p->inside = who->pid;
 		p->owner = geteuid();
 	}
-	find_perf_map(all, p, roots_fd(roots, p->root), who);
+	if (p->root != ROOT_LOST) /* ours may have one of another process with that PID */
+		find_perf_map(all, p, roots_fd(roots, p->root), who);
+}
+
+/* Counts a process once, or not at all if many thousands of others have been so. */
+static void refuse(struct jits *all, uint32_t proc_id)
+{
+	uint64_t *word = &all->refused[proc_id / 64 % JIT_REFUSED], bit = 1ULL << proc_id % 64;
+
+	all->lost += !(*word & bit);
+	*word |= bit;
 }
 
 int jits_read(struct jits *all, struct roots *roots, const struct jit_owner *who)
@@ -271,7 +292,7 @@ int jits_read(struct jits *all, struct roots *roots, const struct jit_owner *who
 	int err = 0;
 
 	if (!p) {
-		all->lost++;
+		refuse(all, who->proc_id);
 		return err_set(-ENOSPC, "no room for the JIT code of process %d", who->pid);
 	}
 	if (!who->ended)
@@ -284,20 +305,26 @@ int jits_read(struct jits *all, struct roots *roots, const struct jit_owner *who
 	return err;
 }
 
-const char *jits_function(struct jits *all, uint32_t proc_id, uint64_t address,
-			  uint32_t *generation)
+static struct jit_process *find(const struct jits *all, uint32_t proc_id)
 {
 	struct jit_process *p;
-	const char *name;
 
 	HASH_FIND(hh, all->list, &proc_id, sizeof(proc_id), p);
-	*generation = 0;
-	if (!p)
-		return NULL;
-	read_files(all, p);
-	name = jit_regions_find(&p->regions, address);
-	*generation = p->regions.generation;
-	return name;
+	return p;
+}
+
+const char *jits_function(const struct jits *all, uint32_t proc_id, uint64_t address)
+{
+	struct jit_process *p = find(all, proc_id);
+
+	return p ? jit_regions_find(&p->regions, address) : NULL;
+}
+
+uint32_t jits_generation(const struct jits *all, uint32_t proc_id)
+{
+	const struct jit_process *p = find(all, proc_id);
+
+	return p ? p->regions.generation : 0;
 }
 
 uint64_t jits_lost(const struct jits *all)
@@ -305,7 +332,7 @@ uint64_t jits_lost(const struct jits *all)
 	uint64_t lost = all->lost;
 
 	for (const struct jit_process *p = all->list; p; p = p->hh.next)
-		lost += p->regions.lost;
+		lost += p->regions.lost + p->dumps_lost;
 	return lost;
 }
 

@@ -14,6 +14,7 @@
 
 #define JIT_PROCESSES 1024
 #define JIT_OPEN_FILES 64
+#define JIT_REFUSED 1024      /* words, in which processes are told apart */
 #define JIT_BYTES (64U << 20) /* of regions and names of all processes */
 
 struct jit_process;
@@ -21,7 +22,9 @@ struct jit_process;
 struct jits {
 	struct jit_process *list;
 	size_t n, open, bytes;
-	uint64_t lost; /* processes, files and regions that found no room */
+	uint64_t lost; /* processes that found no room, or not for all of their code; each once */
+	uint64_t roots_lost;           /* processes whose root directory was not kept */
+	uint64_t refused[JIT_REFUSED]; /* a bit a process */
 };
 
 /* A process that made code. */
@@ -35,12 +38,11 @@ struct jit_owner {
 
 /* Looks for the files of a process, and reads them. 0 or -errno: it is gone. */
 int jits_read(struct jits *all, struct roots *roots, const struct jit_owner *who);
-/*
- * The function at an address of a process, NULL: none is known. Lives until the next call.
- * *generation changes when the answer may.
- */
-const char *jits_function(struct jits *all, uint32_t proc_id, uint64_t address,
-			  uint32_t *generation);
+/* The function at an address of a process, NULL: none is known. Lives until the next read. */
+const char *jits_function(const struct jits *all, uint32_t proc_id, uint64_t address);
+/* Changes when a read has brought something: the answers may be others. */
+uint32_t jits_generation(const struct jits *all, uint32_t proc_id);
+/* Processes, files and regions that found no room. */
 uint64_t jits_lost(const struct jits *all);
 void jits_close(struct jits *all);
 

@@ -36,5 +36,7 @@ struct kallsyms *kallsyms_load(FILE *f);
 void kallsyms_close(struct kallsyms *k);
 /* NULL: none. module: NULL is the kernel itself. The names live as long as the table. */
 const char *kallsyms_find(const struct kallsyms *k, uint64_t address, const char **module);
+/* Functions for which there was no room. */
+uint64_t kallsyms_lost(const struct kallsyms *k);
 
 #endif

@@ -14,7 +14,7 @@
 
 struct kernel_function {
 	uint64_t address;
-	uint32_t name, module; /* where in names; module 0: none */
+	uint32_t name, module; /* where in names; name 0: no room for it; module 0: none */
 	char type;
 };
 
@@ -24,6 +24,7 @@ struct kallsyms {
 	char *names; /* the first byte is 0 */
 	size_t nnames, names_room;
 	uint32_t module; /* the last one: they come in a row */
+	uint64_t lost;
 };
 
 void kallsyms_close(struct kallsyms *k)
@@ -66,15 +67,18 @@ static uint32_t keep_module(struct kallsyms *k, const struct kallsyms_line *line
 	return k->module;
 }
 
-static bool add(struct kallsyms *k, const struct kallsyms_line *line)
+/* One without a name is kept, so that its code has not the name of the one before it. */
+static void add(struct kallsyms *k, const struct kallsyms_line *line)
 {
 	if (k->n == k->room) {
 		size_t room = k->room ? 2 * k->room : 65536;
 		struct kernel_function *list;
 
 		list = room <= FUNCTIONS_MAX ? reallocarray(k->list, room, sizeof(*list)) : NULL;
-		if (!list)
-			return false;
+		if (!list) {
+			k->lost++;
+			return;
+		}
 		k->list = list;
 		k->room = room;
 	}
@@ -82,7 +86,7 @@ static bool add(struct kallsyms *k, const struct kallsyms_line *line)
 	k->list[k->n].type = line->type;
 	k->list[k->n].module = keep_module(k, line);
 	k->list[k->n].name = keep(k, line->name, line->name_len);
-	return k->list[k->n++].name != 0;
+	k->lost += !k->list[k->n++].name;
 }
 
 /* By address, the best name of each first. */
@@ -124,8 +128,8 @@ struct kallsyms *kallsyms_load(FILE *f)
 		return NULL;
 	keep(k, "", 0);
 	while (k->names && fgets(text, sizeof(text), f))
-		if (kallsyms_line(text, &line) && line.address && !add(k, &line))
-			break;
+		if (kallsyms_line(text, &line) && line.address)
+			add(k, &line);
 	if (!k->n) {
 		kallsyms_close(k);
 		return NULL;
@@ -165,5 +169,10 @@ const char *kallsyms_find(const struct kallsyms *k, uint64_t address, const char
 	if (address - f->address >= KALLSYMS_REACH)
 		return NULL;
 	*module = f->module ? k->names + f->module : NULL;
-	return k->names + f->name;
+	return f->name ? k->names + f->name : NULL;
+}
+
+uint64_t kallsyms_lost(const struct kallsyms *k)
+{
+	return k->lost;
 }

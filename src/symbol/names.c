@@ -90,7 +90,10 @@ void names_count(const struct names *n, struct names_counts *counts)
 {
 	*counts = n->counts;
 	counts->files_lost += n->code.cut;
+	counts->inlined_lost = n->code.dwarf_cut;
+	counts->kernel_lost = n->kernel ? kallsyms_lost(n->kernel) : 0;
 	counts->jit_lost = jits_lost(&n->jits);
+	counts->roots_lost += n->jits.roots_lost;
 }
 
 /* ---- files ---- */
@@ -143,11 +146,13 @@ static int set_file(struct names *n, uint32_t file, struct code_file *code, cons
 int names_file(struct names *n, uint32_t file, int fd, const char *path, int root_fd)
 {
 	struct code_file *code;
-	int err;
+	int err, root;
 
 	if (names_has_file(n, file))
 		return 0;
-	code = code_files_add(&n->code, fd, path, roots_number(&n->code.roots, root_fd), &err);
+	root = roots_number(&n->code.roots, root_fd);
+	n->counts.roots_lost += root == ROOT_LOST;
+	code = code_files_add(&n->code, fd, path, root, &err);
 	if (code)
 		err = set_file(n, file, code, path);
 	n->counts.files_lost += err != 0;
@@ -249,7 +254,8 @@ static void name_in_memory(struct names *n, uint64_t frame, uint32_t proc_id, st
 	const char *symbol;
 
 	to->frame.address = frame & FRAME_EXACT || !address ? address : address - 1;
-	symbol = jits_function(&n->jits, proc_id, to->frame.address, &to->generation);
+	symbol = jits_function(&n->jits, proc_id, to->frame.address);
+	to->generation = jits_generation(&n->jits, proc_id);
 	to->named = symbol;
 	to->frame.kind = symbol ? STACK_FRAME_JIT : STACK_FRAME_USER;
 	to->frame.module = symbol ? interned_string(n->interned, "[jit]", 5) : NULL;
@@ -355,10 +361,8 @@ static struct place *add_place(struct names *n, const struct place_key *key)
 static void name_again(struct names *n, struct place *p)
 {
 	bool named = p->named;
-	uint32_t generation;
 
-	jits_function(&n->jits, (uint32_t)p->key.proc_id, 0, &generation);
-	if (generation == p->generation)
+	if (jits_generation(&n->jits, (uint32_t)p->key.proc_id) == p->generation)
 		return;
 	set_frames(n, p);
 	n->counts.unnamed += (uint64_t)named - (uint64_t)p->named;

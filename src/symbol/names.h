@@ -40,9 +40,9 @@ bool names_has_file(const struct names *n, uint32_t file);
 
 /*
  * A process that has code in no file: /tmp/perf-PID.map (PID as in its own namespace, below its
- * root) and each jit-PID.dump that it maps are opened and read. What is added to them later is
- * read when names are asked for, also when the process is gone. Calling again finds files that
- * are made later; a perf map also when it has ended. 0 or -errno.
+ * root) and each jit-PID.dump that it maps are opened and read. Calling again reads what was
+ * added to them, also when the process is gone, and finds files that are made later; a perf map
+ * also when it has ended. Names that were given follow. 0 or -errno.
  */
 int names_process(struct names *n, const struct jit_owner *who);
 
@@ -64,7 +64,10 @@ struct names_counts {
 	uint64_t jit_unnamed;       /* places in no file without a function's name */
 	uint64_t untold;            /* places in files that were never told of */
 	uint64_t lost;              /* frames and marks that found no room */
-	uint64_t jit_lost; /* processes with JIT code, and regions of it, that found none */
+	uint64_t jit_lost;     /* processes with JIT code, and regions of it, that found none */
+	uint64_t inlined_lost; /* files of whose inlined functions some are missing */
+	uint64_t kernel_lost;  /* functions of the kernel that found no room */
+	uint64_t roots_lost;   /* files and processes whose root directory found none */
 };
 void names_count(const struct names *n, struct names_counts *counts);
 

@@ -34,8 +34,10 @@ int roots_number(struct roots *r, int fd)
 	struct identity id, ours;
 	int copy;
 
-	if (fd < 0 || !identify(fd, "", &id))
+	if (fd < 0)
 		return ROOT_OURS;
+	if (!identify(fd, "", &id))
+		return ROOT_LOST;
 	if (identify(AT_FDCWD, "/", &ours) && same(&id, &ours))
 		return ROOT_OURS;
 	for (int i = 0; i < r->n; i++) {
@@ -46,7 +48,7 @@ int roots_number(struct roots *r, int fd)
 	}
 	copy = r->n < ROOTS_MAX ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
 	if (copy < 0)
-		return ROOT_OURS;
+		return ROOT_LOST;
 	r->list[r->n].fd = copy;
 	r->list[r->n].dev = id.dev;
 	r->list[r->n].inode = id.inode;

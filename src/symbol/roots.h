@@ -10,6 +10,7 @@
 
 #define ROOTS_MAX 32
 #define ROOT_OURS (-1)
+#define ROOT_LOST (-2) /* not known, for want of room: nothing can be looked for in it */
 
 struct roots {
 	struct {
@@ -19,9 +20,9 @@ struct roots {
 	int n;
 };
 
-/* A number for a root directory that is open at fd; ROOT_OURS: it is dwell's, or no room. */
+/* A number for a root directory that is open at fd; of -1 and of dwell's own ROOT_OURS. */
 int roots_number(struct roots *r, int fd);
-/* The directory; -1 of ROOT_OURS. */
+/* The directory; -1 of ROOT_OURS and of ROOT_LOST, which are not the same. */
 int roots_fd(const struct roots *r, int number);
 void roots_close(struct roots *r);
 

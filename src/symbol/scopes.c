@@ -14,7 +14,6 @@ struct reading {
 	size_t room;
 	struct range *ranges;
 	size_t nranges, ranges_room;
-	bool failed;
 	uint32_t around[DEPTH]; /* the scope at each depth */
 };
 
@@ -53,12 +52,12 @@ static uint32_t add_scope(struct reading *r, Dwarf_Die *die, bool inlined, uint3
 	while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0) {
 		code = true;
 		if (s->n >= SCOPES_MAX || !add_range(r, start, end, (uint32_t)s->n)) {
-			r->failed = true;
+			s->cut = true;
 			return SCOPE_NONE;
 		}
 	}
 	list = code ? grown(s->list, s->n, &r->room, sizeof(*list)) : NULL;
-	r->failed |= code && !list;
+	s->cut |= code && !list;
 	if (!list)
 		return SCOPE_NONE;
 	s->list = list;
@@ -101,14 +100,15 @@ static void read_tree(struct reading *r, Dwarf_Die *unit)
 	r->around[0] = SCOPE_NONE;
 	if (dwarf_child(unit, &at[0]))
 		return;
-	while (depth >= 0 && !r->failed) {
+	while (depth >= 0 && !r->scopes->cut) {
 		uint32_t within;
+		bool look = look_into(r, &at[depth], r->around[depth], &within);
 
-		if (look_into(r, &at[depth], r->around[depth], &within) && depth + 1 < DEPTH &&
-		    !dwarf_child(&at[depth], &at[depth + 1])) {
+		if (look && depth + 1 < DEPTH && !dwarf_child(&at[depth], &at[depth + 1])) {
 			r->around[++depth] = within;
 			continue;
 		}
+		r->scopes->deep |= look && depth + 1 == DEPTH && dwarf_haschildren(&at[depth]) > 0;
 		while (depth >= 0 && dwarf_siblingof(&at[depth], &at[depth]))
 			depth--;
 	}

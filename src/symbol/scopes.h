@@ -26,6 +26,8 @@ struct scopes {
 	struct ranges ranges; /* value: index in list, of the innermost */
 	struct scope *list;
 	size_t n;
+	bool cut;  /* those beyond SCOPES_MAX, or memory, are missing */
+	bool deep; /* some that lie too deep in others are */
 };
 
 /* 0 or -ENOMEM. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_LEN 1024
@@ -56,6 +57,14 @@ void err_clear(void)
 {
 	text[0] = '\0';
 	hint[0] = '\0';
+}
+
+void *or_abort(void *memory)
+{
+	if (memory)
+		return memory;
+	log_msg(LOG_ERROR, "out of memory");
+	abort();
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)

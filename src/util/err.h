@@ -17,6 +17,9 @@ const char *err_text(void);
 const char *err_hint_text(void);
 void err_clear(void);
 
+/* The memory; NULL: says that there is none, and aborts. */
+void *or_abort(void *memory);
+
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 extern enum log_level log_level; /* default LOG_WARN; -q LOG_ERROR, --debug LOG_DEBUG */
 /* "dwell: TEXT" on stderr; stdout is data. */

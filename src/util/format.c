@@ -5,6 +5,7 @@
  */
 #include "format.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
@@ -206,6 +207,57 @@ void format_cut(char *text, size_t size, int columns, enum format_cut cut, bool 
 		return;
 	memmove(text + head_bytes + ndots, text + tail_at, tail_bytes + 1);
 	memcpy(text + head_bytes, dots, ndots);
+}
+
+/* Behind the `>` of the arguments that begin here; NULL: they have none. */
+static const char *arguments_end(const char *at)
+{
+	int depth = 0;
+
+	for (; *at; at++) {
+		if (*at == '-' && at[1] == '>')
+			at++;
+		else if (*at == '<')
+			depth++;
+		else if (*at == '>' && !--depth)
+			return at + 1;
+	}
+	return NULL;
+}
+
+/* Whether a `<` behind this begins arguments: of a name, not of an operator. */
+static bool is_template(const char *text, const char *end)
+{
+	static const char own[] = "operator";
+	size_t len = sizeof(own) - 1;
+
+	if (end == text || !(isalnum((unsigned char)end[-1]) || end[-1] == '_'))
+		return false;
+	return (size_t)(end - text) < len || strncmp(end - len, own, len) != 0;
+}
+
+void format_cut_function(char *text, size_t size, int columns, bool utf8)
+{
+	const char *dots = utf8 ? "<…>" : "<..>", *from = text;
+	size_t ndots = strlen(dots);
+	char *to = text;
+
+	if (format_columns(text) <= columns)
+		return;
+	while (*from) {
+		const char *end =
+			*from == '<' && is_template(text, to) ? arguments_end(from) : NULL;
+
+		if (end && (size_t)(end - from) > ndots) {
+			memcpy(to, dots, ndots);
+			to += ndots;
+			from = end;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to = '\0';
+	format_cut(text, size, columns, CUT_MIDDLE, utf8);
 }
 
 char *format_counted(char buf[COUNTED_LEN], uint64_t n, const char *one, const char *many)

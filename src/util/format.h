@@ -35,6 +35,9 @@ enum format_cut { CUT_END, CUT_MIDDLE };
 /* Shortens cleaned text in place to `columns`, with an ellipsis; `text` has `size` bytes. */
 void format_cut(char *text, size_t size, int columns, enum format_cut cut, bool utf8);
 
+/* The same of a function's name: of what is too long, template arguments go first. */
+void format_cut_function(char *text, size_t size, int columns, bool utf8);
+
 #define COUNTED_LEN 64
 /* "1 read", "1,204 reads". */
 char *format_counted(char buf[COUNTED_LEN], uint64_t n, const char *one, const char *many);

@@ -21,6 +21,7 @@ import xml.dom.minidom
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import folded
 import lib
 import proto
 from tap import main, skip, test
@@ -51,15 +52,8 @@ def rows(case):
     return [Row(int(pid), int(tid), state, int(ns), int(count)) for pid, tid, state, ns, count in parts]
 
 
-def summed(pairs):
-    sums = collections.Counter()
-    for key, value in pairs:
-        sums[key] += value
-    return {key: value for key, value in sums.items() if value}
-
-
 def by_state(case):
-    return summed((r.state, r.ns) for r in rows(case))
+    return folded.summed((r.state, r.ns) for r in rows(case))
 
 
 def golden(name, text):
@@ -73,24 +67,14 @@ def golden(name, text):
 
 # --- folded ---
 
-LINE = re.compile(r"(.*\S) (\d+)")      # as flamegraph.pl reads it
-
-
-def folded(name):
-    for line in read(name).split("\n")[:-1]:
-        match = LINE.fullmatch(line)
-        assert match, line
-        yield match.group(1).split(";"), int(match.group(2))
-
-
 @test
 def folded_adds_up():
     for case in CASES:
-        last = [(frames[-1].strip("[]"), ns) for frames, ns in folded(f"{case}.folded")]
-        assert summed(last) == by_state(case), case
-        first = [(frames[0].strip("[]"), ns) for frames, ns in folded(f"{case}.first.folded")]
-        assert summed(first) == by_state(case), case
-        total = sum(ns for _, ns in folded(f"{case}.none.folded"))
+        last = [(frames[-1].strip("[]"), ns) for frames, ns in folded.read(path(f"{case}.folded"))]
+        assert folded.summed(last) == by_state(case), case
+        first = [(frames[0].strip("[]"), ns) for frames, ns in folded.read(path(f"{case}.first.folded"))]
+        assert folded.summed(first) == by_state(case), case
+        total = sum(ns for _, ns in folded.read(path(f"{case}.none.folded")))
         assert total == sum(r.ns for r in rows(case)), case
 
 
@@ -98,7 +82,7 @@ def folded_adds_up():
 def folded_lines_are_one_a_path_and_sorted():
     for case in CASES:
         for kind in ("", "first.", "none."):
-            lines = [";".join(frames) for frames, _ in folded(f"{case}.{kind}folded")]
+            lines = [";".join(frames) for frames, _ in folded.read(path(f"{case}.{kind}folded"))]
             assert len(lines) == len(set(lines)), case
     assert all("\r" not in read(f"{c}.folded") for c in CASES)
 
@@ -325,7 +309,7 @@ def flame_cuts_what_cannot_be_seen_and_says_so():
     d, nodes = data_of("many.svg")
     whole = sum(nodes[0][2].values())
     assert min(sum(s.values()) for _, _, s in nodes) >= whole // 20000
-    lines = [(frames[:-1], ns) for frames, ns in folded("many.folded")]
+    lines = [(frames[:-1], ns) for frames, ns in folded.read(path("many.folded"))]
     totals = collections.Counter()
     for frames, ns in lines:
         for i in range(len(frames)):

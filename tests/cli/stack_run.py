@@ -3,7 +3,6 @@
 The outputs that are made of stacks, of a real run: each adds up to the ledger's time to the
 nanosecond, state by state; stdout; and no file when there are no stacks to write.
 """
-import collections
 import gzip
 import json
 import os
@@ -15,6 +14,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import folded
 import lib
 import proto
 from tap import main, test
@@ -36,24 +36,12 @@ print("done")
 COMMAND = ("/usr/bin/python3", "-S", "-c", SCRIPT)
 
 
-def summed(pairs):
-    sums = collections.Counter()
-    for key, value in pairs:
-        sums[key] += value
-    return {key: value for key, value in sums.items() if value}
-
-
-def folded(text):
-    lines = [re.fullmatch(r"(.+) (\d+)", line) for line in text.splitlines()]
-    return [(line.group(1).split(";"), int(line.group(2))) for line in lines]
-
-
 def pprof(path):
     with gzip.open(path) as f:
         fields = proto.fields(f.read())
     strings = [v.decode() for n, v in fields if n == 6]
     types = [strings[proto.one(v, 1)] for n, v in fields if n == 1]
-    return summed((name, value) for n, v in fields if n == 2
+    return folded.summed((name, value) for n, v in fields if n == 2
                   for name, value in list(zip(types, proto.numbers(v, 2)))[2:])
 
 
@@ -61,7 +49,7 @@ def speedscope(path):
     with open(path, encoding="utf-8") as f:
         d = json.load(f)
     frames = d["shared"]["frames"]
-    return summed((frames[sample[-1]]["name"].strip("[]"), weight) for p in d["profiles"]
+    return folded.summed((frames[sample[-1]]["name"].strip("[]"), weight) for p in d["profiles"]
                   for sample, weight in zip(p["samples"], p["weights"]))
 
 
@@ -83,12 +71,11 @@ def every_output_adds_up_to_the_ledger():
         assert done.returncode == 0 and done.stdout == "done\n", done
         assert "code paths" in done.stderr, done.stderr
         summary = lib.read_records(at["out.jsonl"])[-1]
-        with open(at["x.folded"], encoding="utf-8") as f:
-            lines = folded(f.read())
+        lines = folded.read(at["x.folded"])
         want = {name: s["ns"] for name, s in summary["ledger"]["states"].items() if s["ns"]}
         # what a process did that has no row any more is in the tree's account alone
         assert not summary["ledger"]["processes_cut"], summary["ledger"]["processes_cut"]
-        assert summed((frames[-1].strip("[]"), ns) for frames, ns in lines) == want
+        assert folded.summed((frames[-1].strip("[]"), ns) for frames, ns in lines) == want
         assert pprof(at["x.pb.gz"]) == want
         assert speedscope(at["x.json"]) == want
         assert flame(at["x.svg"]) == want
@@ -105,7 +92,8 @@ def every_output_adds_up_to_the_ledger():
 def stdout_is_one_outputs_and_the_command_writes_to_stderr():
     done = lib.dwell("run", "-q", "--folded", "-", "--folded-state", "first", "--", "sh", "-c", "echo mine")
     assert done.returncode == 0 and done.stderr == "mine\n", done.stderr
-    assert folded(done.stdout) and all(frames[0][0] == "[" for frames, _ in folded(done.stdout)), done.stdout
+    lines = folded.parse(done.stdout)
+    assert lines and all(frames[0][0] == "[" for frames, _ in lines), done.stdout
     done = lib.dwell("run", "-q", "--flame", "-", "--", "true")
     assert done.stdout.startswith("<svg "), done.stdout[:100]
 

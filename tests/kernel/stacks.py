@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import folded
 import lib
 from tap import main, test
 
@@ -74,6 +75,13 @@ def run(args, *opts, **kw):
         return result, Stacks(path)
 
 
+def run_folded(args, *opts):
+    with tempfile.TemporaryDirectory(prefix="dwell-test-") as d:
+        path = os.path.join(d, "folded")
+        result = lib.run(args, "--stacks", "--folded", path, *opts)
+        return result, folded.read(path)
+
+
 def check_sums(result, stacks):
     """Rows of a process and state add up to the ledger's time of it, to the nanosecond."""
     for p in result.processes():
@@ -114,6 +122,44 @@ def every_wait_is_a_sample_when_asked(source):
         f"{result.summary['stacks']['samples']} samples, {on_cpu} of them on a CPU; {waits} waits"
     missed = [r for r in stacks.all() if r.not_sampled() and r.state != "on_cpu"]
     assert not missed or unseen, [(r.state, r.ns) for r in missed]
+
+
+@each_source
+def who_woke_it(source):
+    """Each read of a pipe waits for a thread that writes to it: its stack stands beyond the wait's."""
+    cmd = (SHARES, "blocks", 100)
+    result, rows = run_folded(cmd, "--stack-quantum", 0, "--wakers", *source)
+    waited = lib.state_of(result.process(result.truth["pid"]), "pipe")["ns"]
+    woken = folded.ns_of(rows, "main", "block_here", "read", "writer_[w]", "write_[w]", state="pipe")
+    # whoever wakes by a signal or at the end is another; a wake may be unseen
+    assert woken >= 0.9 * waited, (woken, waited, [f for f, _ in rows if f[-1] == "[pipe]"])
+    for frames, _ in rows:
+        waker = [f.endswith("_[w]") for f in frames[:-1]]
+        first = waker.index(True) if True in waker else len(waker)
+        assert all(waker[first:]), f"a sleeper's frame behind its waker's: {frames}"
+        assert not any(f.startswith(("bpf_", "__bpf_", "__traceiter_")) for f in frames if f[-3:] == "_[w]")
+        assert frames[-1] != "[sleep]" or not any(waker), f"a timer has no stack: {frames}"
+    if lib.EMULATED:  # does not depend on the kernel
+        return
+    _, rows = run_folded(cmd, "--stack-quantum", 0, *source)
+    assert folded.ns_of(rows, "block_here", "read", state="pipe")
+    assert not any(f.endswith("_[w]") for frames, _ in rows for f in frames)
+
+
+@test
+def inlined_functions_when_asked():
+    """naps and napped are inlined into main: so says the compiler's debug information."""
+    cmd = (SHARES, "naps", 20, 3000, 500)
+    result, rows = run_folded(cmd, "--inline")
+    slept = lib.state_of(result.process(result.truth["pid"]), "sleep")["ns"]
+    for nap in ("nap_long", "nap_short"):
+        ns = folded.ns_of(rows, "main", "naps_[i]", "napped_[i]", nap, state="sleep")
+        assert ns and ns == folded.ns_of(rows, nap, state="sleep"), (nap, ns, rows)
+        slept -= ns
+    assert not slept, slept
+    _, rows = run_folded(cmd)
+    assert folded.ns_of(rows, "main", "nap_long", state="sleep")
+    assert not any(f.endswith("_[i]") for frames, _ in rows for f in frames), rows
 
 
 @each_source
@@ -256,10 +302,25 @@ def a_file_that_was_gone_when_it_was_to_be_opened():
         _, stacks = run(["sh", "-c", GONE], "--stack-quantum", "0", cwd=d, check=False)
     naps = [r for r in stacks.all()
             if r.state not in ("on_cpu", "runqueue", "preempted") and r.ns > 4 * lib.MS]
-    cut = [r for r in naps if r.frames[0].startswith("[truncated: unwind table")]
+    cut = [r for r in naps if r.frames[0] == "[truncated: the code's file could not be read]"]
     whole = [r for r in naps if any("read_builtin" in f for f in r.frames) and r not in cut]
     # a stack that waits for a table is another each time: 20 of them
     assert len(cut) < 10 and whole, [(r.frames, r.ns) for r in naps]
+
+
+@test
+def unwind_tables_without_room_are_counted():
+    """Of the program and the C library: stacks end in them and say so."""
+    for limit in ("stacks_pages=16", "stacks_blocks=1"):
+        result, stacks = run([SHARES, "naps", 20, 3000, 500], "--limit", limit, check=False)
+        check_sums(result, stacks)
+        lost = {k: v for k, v in result.summary["trust"]["lost"].items() if v}
+        ends = result.summary["stacks"]["ends"]
+        assert set(lost) == {"unwind_tables_lost"} and 2 <= lost["unwind_tables_lost"] < 10, lost
+        assert ends["no_room"] >= 20 and not ends["whole"] + ends["no_table"] + ends["no_file"], ends
+        naps = [r for r in stacks.all() if r.state == "sleep"]
+        assert naps and all(r.frames[0] == "[truncated: no room for the file's unwind table]"
+                            for r in naps), [r.frames for r in naps]
 
 
 @test

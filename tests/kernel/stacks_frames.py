@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import folded
 import lib
 from tap import main, test
 
@@ -27,10 +28,9 @@ def run(commands, *opts):
         script = "\n".join(" ".join(map(str, c)) for c in commands)
         result = lib.run(["sh", "-c", script], "--stacks", "--stack-quantum", 0, "-F", 499,
                          "--folded", f"{d}/folded", *opts)
-        with open(f"{d}/folded", encoding="utf-8") as f:
-            folded = [line.rsplit(" ", 1)[0].split(";") for line in f]
+        rows = [frames for frames, _ in folded.read(f"{d}/folded")]
     said = [json.loads(line) for line in result.out.splitlines()]
-    return folded, said, result.summary["stacks"]["ends"]
+    return rows, said, result.summary["stacks"]["ends"]
 
 
 def name_of(frame):
@@ -40,10 +40,10 @@ def name_of(frame):
 
 def check(commands, opts, whole=True):
     """Every chain that is said is the whole of a stack's own functions, root first."""
-    folded, said, ends = run(commands, *opts)
+    rows, said, ends = run(commands, *opts)
     chains = [chain[::-1] for s in said for chain in (s.get("chain"), s.get("child")) if chain]
     own = {name for chain in chains for name in chain}
-    found = {tuple(name_of(f) for f in line if name_of(f) in own) for line in folded
+    found = {tuple(name_of(f) for f in line if name_of(f) in own) for line in rows
              if not whole or not any(f.startswith("[truncated") for f in line)}
     assert len(chains) >= len(commands), said
     missing = [chain for chain in chains if tuple(chain) not in found]
@@ -75,7 +75,8 @@ def a_stack_of_makecontext():
 
 @each_source
 def a_frame_that_a_register_finds(source):
-    check([(lib.workload("stacks_frames"), "register", "burn", 1)], source)
+    check([(lib.workload("stacks_frames"), "register", "burn", 1),
+           (lib.workload("stacks_frames"), "bare", "burn", 1)], source)
 
 
 ALLOCATES = "import json\nfor i in range({n}): json.dumps(list(range(i)))"

@@ -57,9 +57,6 @@ def sample(cmd, *opts, **kw):
         result = lib.run(cmd, "--speedscope", path, "--stack-quantum", "0", *PROBES, *SOURCE,
                          *opts, check=False, timeout=300, **kw)
         lost = {k: v for k, v in result.summary["trust"]["lost"].items() if v}
-        if lib.EMULATED and lost.get("python_frames_unnamed", 0) < 10:
-            # a name on a page that the interpreter's file has not been read for yet
-            lost.pop("python_frames_unnamed", None)
         assert not lost, f"lost: {lost}"
         return result, stacks_of(path)
 
@@ -222,6 +219,37 @@ print("places=%d" % len(set(places)))
 
 
 @test
+def a_name_that_is_not_in_memory_is_read():
+    """On a page of a file that nobody has touched, as parts of an interpreter's own are at its start."""
+    code = """
+import ctypes, mmap, sys, tempfile, time
+class A:
+    def nap():
+        time.sleep(0.005)
+code = A.nap.__code__
+name = "A.far_away"
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+with tempfile.TemporaryFile() as f:
+    f.write(ctypes.string_at(id(name), sys.getsizeof(name)).ljust(mmap.PAGESIZE))
+    f.flush()
+    page = libc.mmap(None, mmap.PAGESIZE, 3, mmap.MAP_PRIVATE, f.fileno(), 0)
+words = ctypes.cast(id(code), ctypes.POINTER(ctypes.c_uint64))
+at = [i for i in range(30) if words[i] == id(code.co_qualname)]
+was = words[at[0]]
+words[at[0]] = page
+for i in range(10):
+    A.nap()
+words[at[0]] = was
+print("at=%d" % len(at))
+"""
+    result, rows = sample([python(), "-c", code])
+    assert result.truth["at"] == 1, result.truth
+    assert set(asleep(rows)) == {("A.far_away", "<module>")}, asleep(rows)
+
+
+@test
 def processes_that_end_at_once_have_their_names():
     code = "import time\ndef brief():\n    time.sleep(0.004)\nbrief()"
     _, rows = sample(["sh", "-c", 'for i in 1 2 3 4 5 6 7 8 9 10; do "$0" -c "$1"; done',
@@ -254,7 +282,7 @@ def what_lived_before_the_attach_is_found():
         program.wait()
     right = ns[("leaf", "chain", "<module>")]
     # the wait that it was met in has no stack if its code was not yet known
-    assert right >= 0.9 * sum(ns.values()), ns
+    assert right and right >= 0.9 * sum(ns.values()), ns
 
 
 @test

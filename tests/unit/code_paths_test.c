@@ -83,6 +83,8 @@ static void names_are_without_types(void **state)
 	     "u:a!std::map<int, std::string>::operator[](int const&)");
 	SAYS("f<void (*)(int)>::g", "u:a!std::vector<A, B> f<void (*)(int)>::g(A (*)(B)) const");
 	SAYS("f", "u:a!f(int) [clone .cold]");
+	SAYS("f > g", "u:a!f.part.0", "u:a!f", "u:a!g.constprop.0.isra.0", "u:a!g.cold");
+	SAYS(".cold", "u:a!.cold");
 	SAYS("J.fib", "j:!int J.fib(int)");
 	SAYS("<fn(u8) -> u8 as T>::call", "u:a!<fn(u8) -> u8 as T>::call");
 	SAYS("(weird", "u:a!(weird");
@@ -118,6 +120,11 @@ static void interpreters_stand_back(void **state)
 	     "u:node!Builtins_JSEntry", "u:node!Builtins_InterpreterEntryTrampoline",
 	     "j:[jit]!JS:*fib /tmp/a/n.js:1:13", "j:[jit]!LazyCompile:~fib /tmp/a/n.js:1:13",
 	     "j:[jit]!Script:~ /tmp/a/n.js:1:1");
+	SAYS("Py_BytesMain > <module> > A.nap > nanosleep", "u:python3!Py_BytesMain",
+	     "u:python3!py_trampoline_evaluator", "j:[jit]!py::<module>:/x/t.py",
+	     "u:python3!_PyEval_EvalFrameDefault", "u:python3!py_trampoline_evaluator",
+	     "j:[jit]!py::A.nap:/x/t.py", "u:python3!_PyEval_EvalFrameDefault",
+	     "u:libc.so.6!nanosleep");
 	SAYS("lambda handler (app.js:12)", "j:[jit]!lambda handler (app.js:12)");
 }
 

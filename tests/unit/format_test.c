@@ -131,11 +131,41 @@ static void cuts(void **state)
 	assert_int_equal(format_columns("a漢ö"), 4);
 }
 
+static void cuts_functions(void **state)
+{
+	static const struct {
+		const char *text;
+		int columns;
+		bool utf8;
+		const char *want;
+	} rows[] = {
+		{ "f<int>", 6, true, "f<int>" },
+		{ "std::sort<It<double *>, fn() -> bool>", 30, true, "std::sort<…>" },
+		{ "std::sort<It<double *>, fn() -> bool>", 30, false, "std::sort<..>" },
+		{ "a::map<long, char>::at<std::string>", 20, true, "a::map<…>::at<…>" },
+		{ "a::map<long, char>::at<std::string>", 13, true, "a::m…>::at<…>" },
+		{ "operator<<char, traits<char> >", 30, true, "operator<<char, traits<char> >" },
+		{ "operator<<char, traits<char> >", 20, true, "operat…, traits<…> >" },
+		{ "<alloc::Vec<Thing> as Drop>::drop", 30, true, "<alloc::Vec<…> as Drop>::drop" },
+		{ "work()::<lambda(double, int)>", 20, true, "work()…double, int)>" },
+		{ "less<than ever before", 12, true, "les…r before" },
+	};
+	char buf[64];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		strcpy(buf, rows[i].text);
+		format_cut_function(buf, sizeof(buf), rows[i].columns, rows[i].utf8);
+		assert_string_equal(buf, rows[i].want);
+		assert_true(format_columns(buf) <= rows[i].columns);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(durations), cmocka_unit_test(counts), cmocka_unit_test(bytes),
-		cmocka_unit_test(shares),    cmocka_unit_test(cleans), cmocka_unit_test(cuts),
+		cmocka_unit_test(durations),      cmocka_unit_test(counts), cmocka_unit_test(bytes),
+		cmocka_unit_test(shares),         cmocka_unit_test(cleans), cmocka_unit_test(cuts),
+		cmocka_unit_test(cuts_functions),
 	};
 
 	/* wcwidth() is the locale's */

@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #include "names_help.h"
-#include "jit_regions.h"
 
 #define PROC_ID 3
 
@@ -152,7 +151,9 @@ static void the_last_writer_counts(void **state)
 	append_text(map_path(&p), "lete\n1010 20 new\n3000 8 late\n");
 	unlink(map_path(&p));
 	finish(&p);
-	/* nobody told names to read again, and the process and its file are gone */
+	assert_at(n, 0x1010, "old"); /* nobody told names to read again */
+	assert_true(look(n, &p) < 0);
+	/* the process and its file are gone */
 	assert_at(n, 0x100f, "old");
 	assert_at(n, 0x1010, "new");
 	assert_at(n, 0x1020, "new");
@@ -271,6 +272,14 @@ static void map_of_a_container(void **state)
 	rmdir(path);
 	rmdir(root);
 	names_close(n);
+}
+
+static uint64_t count_lost(const struct names *n)
+{
+	struct names_counts counts;
+
+	names_count(n, &counts);
+	return counts.jit_lost;
 }
 
 static void pipes_and_other_users_files_are_left_alone(void **state)
@@ -401,6 +410,40 @@ static void a_dump_names_its_regions(void **state)
 	names_close(n);
 }
 
+#define DUMPS 5 /* of which 3 are read */
+
+static void map_them(const char *folder)
+{
+	char path[128];
+
+	for (int i = 0; i < DUMPS; i++) {
+		snprintf(path, sizeof(path), "%s/jit-%d.dump", folder, i);
+		map_it(path);
+	}
+}
+
+static void dumps_without_room_are_counted_once(void **state)
+{
+	char folder[] = "/tmp/dwell-names-jit-XXXXXX", path[128];
+	struct names *n = names_open(false);
+	struct process p;
+
+	assert_non_null(mkdtemp(folder));
+	for (int i = 0; i < DUMPS; i++) {
+		snprintf(path, sizeof(path), "%s/jit-%d.dump", folder, i);
+		dump_header(path);
+		dump_load(path, 0x5000 + 0x1000 * (uint64_t)i, 64, "compiled");
+	}
+	start(&p, map_them, folder, 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(look(n, &p), 0);
+	assert_int_equal(count_lost(n), 2);
+	finish(&p);
+	snprintf(path, sizeof(path), "rm -r %s", folder);
+	assert_int_equal(system(path), 0);
+	names_close(n);
+}
+
 static void damaged_dumps_are_left(void **state)
 {
 	static const unsigned char endless[16] = { 0, 0, 0, 0, 0 };
@@ -418,60 +461,12 @@ static void damaged_dumps_are_left(void **state)
 	assert_int_equal(look(n, &p), 0);
 	assert_at(n, 0x5000, "compiled");
 	assert_at(n, 0x6000, "[anonymous]+0x6000");
+	assert_int_equal(look(n, &p), 0);
+	assert_int_equal(count_lost(n), 1);
 	finish(&p);
 	unlink(path);
 	rmdir(folder);
 	names_close(n);
-}
-
-/* ---- many regions ---- */
-
-/* What the last of random regions over each address is, against a table of all addresses. */
-static void random_regions_against_a_table(void **state)
-{
-	static int truth[4096];
-	struct jit_regions r = {};
-	char name[16];
-
-	srandom(7);
-	memset(truth, 0xff, sizeof(truth));
-	for (int i = 0; i < 2000; i++) {
-		uint64_t start = (uint64_t)random() % 4000, size = 1 + (uint64_t)random() % 90;
-
-		snprintf(name, sizeof(name), "%d", i);
-		jit_regions_add(&r, start, size, name, strlen(name));
-		for (uint64_t at = start; at < start + size; at++)
-			truth[at] = i;
-		if (i % 400 != 399)
-			continue;
-		for (uint64_t at = 0; at < 4096; at++) {
-			const char *found = jit_regions_find(&r, at);
-
-			assert_int_equal(found ? atoi(found) : -1, truth[at]);
-		}
-	}
-	jit_regions_free(&r);
-}
-
-/* A compiler that uses the same memory again and again: what is covered makes room. */
-static void regions_are_bounded(void **state)
-{
-	struct jit_regions r = {};
-	char name[16];
-
-	for (uint32_t i = 0; i < JIT_REGIONS_MAX + 1000; i++) {
-		snprintf(name, sizeof(name), "f%u", i);
-		jit_regions_add(&r, 0x1000 + 16ULL * (i % 1024), 16, name, strlen(name));
-	}
-	assert_int_equal(r.lost, 0);
-	assert_string_equal(jit_regions_find(&r, 0x1000 + 16ULL * ((JIT_REGIONS_MAX + 999) % 1024)),
-			    name);
-	assert_true(jit_regions_bytes(&r) < 64 << 20);
-	jit_regions_free(&r);
-	for (uint32_t i = 0; i < JIT_REGIONS_MAX + 1000; i++)
-		jit_regions_add(&r, 0x1000 + 16ULL * i, 16, "same", 4);
-	assert_int_equal(r.lost, 1000);
-	jit_regions_free(&r);
 }
 
 int main(void)
@@ -485,9 +480,8 @@ int main(void)
 		cmocka_unit_test(map_of_a_container),
 		cmocka_unit_test(pipes_and_other_users_files_are_left_alone),
 		cmocka_unit_test(a_dump_names_its_regions),
+		cmocka_unit_test(dumps_without_room_are_counted_once),
 		cmocka_unit_test(damaged_dumps_are_left),
-		cmocka_unit_test(random_regions_against_a_table),
-		cmocka_unit_test(regions_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

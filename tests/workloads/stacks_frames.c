@@ -128,6 +128,45 @@ NOINLINE static void register_a(void)
 	stacks_sink++;
 }
 
+/*
+ * As a library's _init is called: without unwind information, while rbp points to something on
+ * the stack that is no frame.
+ */
+void bare_a(unsigned long rounds, const unsigned long *words);
+__asm__(".pushsection .text\n"
+	".skip 64, 0x90\n" /* a small gap between functions has the rules of what is before it */
+	".type bare_b, @function\n"
+	"bare_b:\n"
+	"1:	dec %rdi\n"
+	"	jnz 1b\n"
+	"	ret\n"
+	".size bare_b, . - bare_b\n"
+	".type bare_a, @function\n"
+	"bare_a:\n"
+	"	.cfi_startproc\n"
+	"	push %rbp\n"
+	"	.cfi_def_cfa_offset 16\n"
+	"	.cfi_offset 6, -16\n"
+	"	mov %rsi, %rbp\n"
+	"	call bare_b\n"
+	"	pop %rbp\n"
+	"	.cfi_def_cfa_offset 8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size bare_a, . - bare_a\n"
+	".popsection\n");
+
+NOINLINE static void bare(void)
+{
+	unsigned long words[2] = { 0, 4096 };
+
+	printf("{\"chain\":[\"bare_b\",\"bare_a\",\"bare\",\"main\"],\"pid\":%d,\"tid\":%d}\n",
+	       getpid(), getpid());
+	fflush(stdout);
+	bare_a(100000000, words);
+	stacks_sink++;
+}
+
 /* --- calls that are unlike others --- */
 
 static int sorted;
@@ -322,6 +361,7 @@ static const struct {
 	{ "depth-60", depth_60 }, { "depth-1000", depth_1000 },
 	{ "vfork", vfork_a },     { "signal", signal_a },
 	{ "fault", fault_a },     { "context", context },
+	{ "bare", bare },
 };
 
 int main(int argc, char **argv)
@@ -334,5 +374,5 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	stay_usage(
-		" alloca|vla|realign|big|huge|register|sort|tail|depth-60|depth-1000|vfork|signal|fault|context");
+		" alloca|vla|realign|big|huge|register|sort|tail|depth-60|depth-1000|vfork|signal|fault|context|bare");
 }
