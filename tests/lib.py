@@ -78,6 +78,26 @@ def asleep(pid, tid=None):
     until(f"{tid or pid} sleeps", lambda: stat_of(pid, tid)[0] == "S")
 
 
+def are_asleep(pids):
+    """Whether all threads of these processes sleep."""
+    for pid in pids:
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if stat_of(pid, tid)[0] != "S":
+                    return False
+    return True
+
+
+def settle(*pids):
+    """Waits until they have slept for a while."""
+    calm = [0]
+
+    def condition():
+        calm[0] = calm[0] + 1 if are_asleep(pids) else 0
+        return calm[0] == 10
+    until("sleep", condition, 30)
+
+
 def has_ended(pid):
     """Whether or not somebody has reaped it."""
     try:
@@ -256,34 +276,6 @@ def calm(check, tries=3):
         except TimeOff:
             if not left:
                 raise
-
-
-def until(what, condition, limit=30 * (8 if EMULATED else 1)):
-    end = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < end, f"{what}: it does not come"
-        time.sleep(0.02)
-
-
-def are_asleep(pids):
-    """Whether all threads of these processes sleep."""
-    for pid in pids:
-        for tid in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(FileNotFoundError), \
-                    open(f"/proc/{pid}/task/{tid}/stat", encoding="ascii") as f:
-                if f.read().rsplit(")", 1)[1].split()[0] != "S":
-                    return False
-    return True
-
-
-def settle(*pids):
-    """Waits until they have slept for a while."""
-    calm = [0]
-
-    def condition():
-        calm[0] = calm[0] + 1 if are_asleep(pids) else 0
-        return calm[0] == 5
-    until("sleep", condition)
 
 
 def exit_of(status):

@@ -225,6 +225,10 @@ def nobody_gets_another_ones_stack(source):
 
 @each_source
 def a_thread_pool(source):
+    lib.calm(lambda: compare_pool(source))
+
+
+def compare_pool(source):
     result, stacks = run([SHARES, "pool", 8, 200], *source)
     check_sums(result, stacks)
     rows = stacks.of(result.truth["pid"])

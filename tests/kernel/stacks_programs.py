@@ -78,9 +78,17 @@ def run(cmd, least, share=0.99, **kw):
 
 # ---- servers ----
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-        return [int(p) for p in f.read().split()]
+def steady_children(pid):
+    """Its children once they have been the same and asleep for a while: none of them is ending."""
+    seen = [None, 0]
+
+    def condition():
+        now = lib.children(pid)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            same = now == seen[0] and lib.are_asleep(now)
+            seen[:] = now, seen[1] + 1 if same else 0
+        return seen[1] >= 20 and now
+    return lib.until("steady children", condition, 30)
 
 
 @contextlib.contextmanager
@@ -181,7 +189,7 @@ def postgres():
             ask = (*user, bench, "-n", "-h", f"{d}/pg")
             lib.until("socket", lambda: os.path.exists(f"{d}/pg/.s.PGSQL.5432"))
             command(*ask, "-t", 1, "postgres", cwd=f"{d}/pg")
-            pids = [p.pid, *children(p.pid)]
+            pids = [p.pid, *steady_children(p.pid)]
             stacks, rows, theirs = measure(
                 pids, lambda: command(*ask, "-c", 4, "-t", 50, "postgres", cwd=f"{d}/pg"),
                 lambda: p.send_signal(signal.SIGINT))
@@ -224,8 +232,8 @@ def nginx():
         with open(f"{d}/big.y", "w", encoding="ascii") as f:
             f.write("".join(f"{n}\n" for n in range(20000)))
         with server(program, "-c", f"{d}/conf", "-p", d, cwd=d) as p:
-            lib.until("socket", lambda: os.path.exists(f"{d}/sock") and len(children(p.pid)) == 2)
-            stacks, rows, theirs = measure([p.pid, *children(p.pid)],
+            lib.until("socket", lambda: os.path.exists(f"{d}/sock") and len(lib.children(p.pid)) == 2)
+            stacks, rows, theirs = measure([p.pid, *lib.children(p.pid)],
                                      lambda: command(PYTHON, "-c", ASK, cwd=d),
                                      lambda: p.send_signal(signal.SIGQUIT))
     check_ends(stacks, 300)
@@ -330,7 +338,7 @@ def ninja():
         with open(f"{d}/build.ninja", "w", encoding="ascii") as f:
             f.write("rule wait\n  command = read x < go; echo $$x > $out\nbuild out: wait\n")
         with server(program, "-C", d) as p:
-            lib.until("child", lambda: children(p.pid))
+            lib.until("child", lambda: lib.children(p.pid))
 
             def load():
                 with open(f"{d}/go", "w", encoding="ascii") as f:
@@ -386,7 +394,7 @@ let n = 0;
 def forget_maps(result):
     """What a JIT wrote for others stays in /tmp."""
     for process in result.processes():
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             os.unlink(f"/tmp/perf-{process['pid']}.map")
 
 
