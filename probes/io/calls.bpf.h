@@ -59,10 +59,24 @@ static __always_inline __u64 io_sync_time(const struct call_done *call)
 	return ns;
 }
 
-/* Any but a plain read or write. */
-static __always_inline int io_other_call(struct call_done *call)
+__noinline int io_call(struct call_done *call)
 {
+	if (!call)
+		return 0;
 	switch (call->nr) {
+	case __NR_read:
+	case __NR_readv:
+		return io_move(call, IO_READ, call->arg[0], IO_NO_POSITION);
+	case __NR_pread64:
+	case __NR_preadv:
+	case __NR_preadv2: /* -1: the file's own position */
+		return io_move(call, IO_READ, call->arg[0], call->arg[3]);
+	case __NR_write:
+	case __NR_writev:
+	case __NR_pwrite64:
+	case __NR_pwritev:
+	case __NR_pwritev2:
+		return io_move(call, IO_WRITE, call->arg[0], 0);
 	case __NR_sendfile:
 		return io_copy(call, call->arg[1], call->arg[0], call->arg[2]);
 	case __NR_copy_file_range:
@@ -97,38 +111,6 @@ static __always_inline int io_other_call(struct call_done *call)
 		return io_reaped(call);
 	}
 	return 0;
-}
-
-/* 1: it read or wrote what is no socket. */
-__noinline int io_call(struct call_done *call)
-{
-	__u64 position = 0;
-	__u32 dir = IO_READ;
-
-	if (!call)
-		return 0;
-	switch (call->nr) {
-	case __NR_read:
-	case __NR_readv:
-		position = IO_NO_POSITION;
-		break;
-	case __NR_pread64:
-	case __NR_preadv:
-	case __NR_preadv2: /* -1: the file's own position */
-		position = call->arg[3];
-		break;
-	case __NR_write:
-	case __NR_writev:
-	case __NR_pwrite64:
-	case __NR_pwritev:
-	case __NR_pwritev2:
-		dir = IO_WRITE;
-		break;
-	default:
-		io_other_call(call);
-		return 0;
-	}
-	return io_move_now(call, dir, call->arg[0], position);
 }
 
 #endif

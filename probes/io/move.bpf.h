@@ -58,37 +58,31 @@ static __always_inline void io_moved_add(struct io_moved *m, __s64 ret, __u64 ns
 		slot_add(&m->ns, ns);
 }
 
-static __always_inline int io_move_row(const struct io_found *found, const struct call_done *call,
-				       __u32 dir)
+/* The file's part, in a function: the verifier need not know whether there is one further on. */
+__noinline int io_move_file(const struct io_found *found, const struct call_done *call, __u32 dir)
 {
-	struct io_file_key key = found->key;
-	struct io_file *f = io_file_row(&key, found->file, found->kind, call->who.proc_id);
-	__s64 ret = call->ret;
+	struct io_file_key key;
+	struct io_file *f;
+	__s64 ret;
 
+	if (!found || !call)
+		return 0;
+	barrier_var(dir);
+	if (dir > IO_WRITE)
+		return 0;
+	key = found->key;
+	f = io_file_row(&key, found->file, found->kind, call->who.proc_id);
 	if (!f)
 		return 0;
+	ret = call->ret;
 	io_moved_add(&f->moved[dir], ret, call->ns);
 	if (io_failed(ret))
 		slot_add(&f->errors, 1);
 	return 0;
 }
 
-/* In a function: the verifier need not know whether there is a row further on. */
-__noinline int io_move_file(const struct io_found *found, const struct call_done *call, __u32 dir)
-{
-	if (!found || !call)
-		return 0;
-	barrier_var(dir);
-	return dir > IO_WRITE ? 0 : io_move_row(found, call, dir);
-}
-
-/*
- * `fd` gave or took `ret` bytes. Of the calls that a program makes most: where returns are made
- * safe (Spectre), each function between them and their row takes some 10 ns.
- * Returns whether it is known to be no socket.
- */
-static __always_inline bool io_move_now(const struct call_done *call, __u32 dir, __u32 fd,
-					__u64 position)
+/* `fd` gave or took `ret` bytes. */
+__noinline int io_move(const struct call_done *call, __u32 dir, __u32 fd, __u64 position)
 {
 	struct io_found found = {};
 	struct io_slot *s;
@@ -96,20 +90,22 @@ static __always_inline bool io_move_now(const struct call_done *call, __u32 dir,
 	__u64 end;
 	__s64 ret;
 
+	if (!call)
+		return 0;
 	barrier_var(dir);
 	if (dir > IO_WRITE)
-		return false;
+		return 0;
 	s = SLOT_ROW(io_slots, call->who.slot);
 	if (!s)
-		return false;
+		return 0;
 	ret = call->ret;
-	io_look_at(&found, call_file(fd));
+	io_look(&found, fd);
 	kind = found.kind;
 	barrier_var(kind); /* what is compared is what is used: the verifier sees the bound */
 	if (kind >= IO_KINDS)
-		return false;
+		return 0;
 	if (io_has_row(kind))
-		io_move_row(&found, call, dir);
+		io_move_file(&found, call, dir);
 	io_moved_add(&s->moved[dir][kind], ret, call->ns);
 	if (io_failed(ret)) {
 		slot_add(&s->errors[dir], 1);
@@ -120,13 +116,6 @@ static __always_inline bool io_move_now(const struct call_done *call, __u32 dir,
 		slot_add(&s->cached_pages, io_pages(end, ret));
 	}
 	io_time(s, dir, dir * IO_KINDS + kind, call->ns);
-	return kind != IO_SOCKET;
-}
-
-__noinline int io_move(const struct call_done *call, __u32 dir, __u32 fd, __u64 position)
-{
-	if (call)
-		io_move_now(call, dir, fd, position);
 	return 0;
 }
 
