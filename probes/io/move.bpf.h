@@ -81,7 +81,7 @@ __noinline int io_move_file(const struct io_found *found, const struct call_done
 	return 0;
 }
 
-/* `fd` gave or took `ret` bytes. */
+/* `fd` gave or took `ret` bytes. 1: and is known to be no socket. */
 __noinline int io_move(const struct call_done *call, __u32 dir, __u32 fd, __u64 position)
 {
 	struct io_found found = {};
@@ -116,7 +116,7 @@ __noinline int io_move(const struct call_done *call, __u32 dir, __u32 fd, __u64 
 		slot_add(&s->cached_pages, io_pages(end, ret));
 	}
 	io_time(s, dir, dir * IO_KINDS + kind, call->ns);
-	return 0;
+	return kind != IO_SOCKET;
 }
 
 /* The position that a call has moved on at `address`, if it was given one. */
@@ -134,7 +134,8 @@ static __always_inline int io_copy(const struct call_done *call, __u32 from, __u
 				   __u64 position)
 {
 	io_move(call, IO_READ, from, position ? io_moved_to(position, call->ret) : IO_NO_POSITION);
-	return io_move(call, IO_WRITE, to, 0);
+	io_move(call, IO_WRITE, to, 0);
+	return 0;
 }
 
 __noinline int io_opened(const struct call_done *call)

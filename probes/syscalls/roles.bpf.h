@@ -96,8 +96,9 @@ static __always_inline __u32 call_role(__u32 slot)
 
 static __always_inline int call_tell(struct call_done *call, __u32 roles)
 {
-	if (roles & ROLE_IO)
-		io_call(call);
+	/* most reads and writes are of files: one look at the descriptor is enough */
+	if (roles & ROLE_IO && io_call(call))
+		roles &= ~ROLE_NETWORK;
 	if (roles & ROLE_NETWORK)
 		network_call(call);
 	if (roles & ROLE_LOCKS)
