@@ -247,6 +247,9 @@ static int ledger_snapshot(struct probe *p, struct report *r)
 	return err;
 }
 
+/* Interrupts take no lock that is slept for; programs wait for the spinlocks of their maps. */
+static const char *const nested_is_nobodys[] = { "ledger_lock_begin", "ledger_lock_end", NULL };
+
 const struct probe_class ledger_probe = {
 	.name = "ledger",
 	.summary = "where every thread's wall-clock time went: on a CPU, waiting for one, "
@@ -255,6 +258,7 @@ const struct probe_class ledger_probe = {
 	.tick_shape = ledger_tick_shape,
 	.reported = ledger_reported,
 	.sources = ledger_sources,
+	.nested_is_nobodys = nested_is_nobodys,
 	.configure = ledger_configure,
 	.start = ledger_start,
 	.event = ledger_event,

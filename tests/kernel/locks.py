@@ -250,7 +250,8 @@ def a_directory_that_all_rename_in():
     waited = locks["kernel"].get("rwsem_write", {"count": 0})
     assert waited["count"] > 0, locks["kernel"]
     sites = [s for s in locks["sites"] if s["kind"] == "rwsem_write"]
-    assert sites and "rename" in sites[0]["function"], sites
+    # a thread that loses its CPU with the lock makes any other place the longest: openat creates
+    assert any("rename" in s["function"] for s in sites), sites
     check_sums(locks)
 
 
