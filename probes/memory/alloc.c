@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -19,12 +20,13 @@
 static const char *const maps[] = { "memory_blocks", "memory_callers", "memory_heaps",
 				    "memory_files" };
 
+static const char *const hooks[] = { "memory_alloc_exec", "memory_alloc_exit",
+				     "memory_alloc_call" };
+
 int alloc_configure(struct probe *p, struct bpf_object *obj)
 {
 	static const char *const uprobes[] = { "memory_alloc_enter", "memory_alloc_return",
 					       "memory_alloc_free" };
-	static const char *const hooks[] = { "memory_alloc_exec", "memory_alloc_exit",
-					     "memory_alloc_call" };
 	bool on = p->session && p->session->options->alloc;
 	int err = 0;
 
@@ -55,12 +57,25 @@ static int make_other(struct probe *p)
 	return 0;
 }
 
+/* Without one of them what is mapped and what is left at the end would be wrong. */
+static bool is_hooked(struct probe *p)
+{
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (probe_attached(p, hooks[i]))
+			continue;
+		session_note(p->session, "--alloc: allocations are not followed: no %s (%s)",
+			     hooks[i], strerror(-probe_error(p, hooks[i])));
+		return false;
+	}
+	return true;
+}
+
 int alloc_start(struct probe *p, struct alloc **out)
 {
 	struct alloc *a;
 	int err;
 
-	if (!p->session->options->alloc)
+	if (!p->session->options->alloc || !is_hooked(p))
 		return 0;
 	a = calloc(1, sizeof(*a));
 	if (!a)

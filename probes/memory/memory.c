@@ -28,13 +28,13 @@
 		"memory_page_alloc", "memory_page_free"
 /* One of these; where there is the first the others would count the same again. */
 #define SWAP_IN "memory_vm_event", "memory_swap_page", "memory_swap_folio"
-#define EXTRA RECLAIM, "memory_victim", SWAP_IN, KMEM
-/* Loaded with --alloc only; then a source without them will not do: leaks would be wrong. */
+/* With --alloc; where one of them is not there, allocations are not followed (alloc.c). */
 #define ALLOC "memory_alloc_exec", "memory_alloc_exit", "memory_alloc_call"
+#define EXTRA RECLAIM, "memory_victim", SWAP_IN, KMEM, ALLOC
 
 static const struct source memory_sources[] = {
-	{ "tp_btf", { HOOKS, ALLOC }, { EXTRA }, false },
-	{ "raw_tp", { HOOKS, ALLOC }, { EXTRA }, true },
+	{ "tp_btf", { HOOKS }, { EXTRA }, false },
+	{ "raw_tp", { HOOKS }, { EXTRA }, true },
 	{ 0 },
 };
 

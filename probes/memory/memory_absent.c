@@ -51,7 +51,9 @@ void memory_fill_absent(const struct memory_data *d, struct report *r, const str
 			   "the event kmem:mm_page_alloc does not tell who asks; kmem.orders has "
 			   "them by size");
 	if (!d->alloc)
-		absent_add(r, list, "alloc", "not asked for: --alloc");
+		absent_add(r, list, "alloc",
+			   o->alloc ? "its hooks cannot be attached: trust.notes says why"
+				    : "not asked for: --alloc");
 	if (r->final && !r->memory.pss.processes)
 		absent_add(r, list, "pss",
 			   "only a living process has it, and none lives at the end");
