@@ -4,6 +4,7 @@ What is run under the tools. Each load measures itself, so a tool's own start an
 not in it (they have their own table): an event load prints the nanoseconds of one event in
 its fastest part, a real program its wall time.
 """
+import contextlib
 import os
 import subprocess
 
@@ -35,7 +36,7 @@ class Events:
 
 TIMED = """timed() {
 	from=$(date +%s%N)
-	"$@"
+	"$@" || return
 	to=$(date +%s%N)
 	echo $((to - from)) > ns
 }
@@ -58,6 +59,8 @@ class Program:
         folder = os.path.join(tools.OUT, "work")
         os.makedirs(folder, exist_ok=True)
         env = dict(os.environ, BENCH=os.path.join(tools.ROOT, "bench"), N="1" if quick else "3")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(folder, "ns"))  # the time of a run before is none of this one
         subprocess.run(["sh", "-c", self.prepare], cwd=folder, env=env, check=True)
         output(tool.argv(["sh", "-c", TIMED + self.script]), cwd=folder, env=env)
         with open(os.path.join(folder, "ns"), encoding="ascii") as f:
