@@ -250,8 +250,9 @@ def a_directory_that_all_rename_in():
     waited = locks["kernel"].get("rwsem_write", {"count": 0})
     assert waited["count"] > 0, locks["kernel"]
     sites = [s for s in locks["sites"] if s["kind"] == "rwsem_write"]
-    # a thread that loses its CPU with the lock makes any other place the longest: openat creates
-    assert any("rename" in s["function"] for s in sites), sites
+    # by count: a thread that loses its CPU with the lock makes any other place the longest
+    most = max(sites, key=lambda s: s["count"], default={"function": ""})
+    assert "rename" in most["function"], sites
     check_sums(locks)
 
 
