@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* From a descriptor to its file, and what kind of file it is. */
+/* From a descriptor to its file (NULL: there is none any more), and what kind of file it is. */
 #ifndef DWELL_FILE_BPF_H
 #define DWELL_FILE_BPF_H
 
@@ -18,12 +18,6 @@ static __always_inline struct file *file_of_fd(struct task_struct *task, __u32 f
 		return NULL;
 	slot = (void *)(KREAD_KNOWN(table, fd) + fd);
 	return (struct file *)KREAD(slot, r15);
-}
-
-/* The same for the current task; NULL: it has no such descriptor (any more). */
-static __always_inline struct file *call_file(__u32 fd)
-{
-	return file_of_fd(bpf_get_current_task_btf(), fd);
 }
 
 #define MAJOR(dev) ((dev) >> 20)

@@ -12,12 +12,14 @@
 #define COMM_LEN 16
 
 enum target_flag {
-	TARGET_ROOT = 2,     /* a thread of the process that dwell started */
-	TARGET_ATTACHED = 4, /* lived before we came: accounted from born_ns, not start_ns */
-	TARGET_RUNNING = 32, /* of a ledger's account: opened while the thread may have run */
-	TARGET_ENDED = 16,   /* of a leader: its process's end has been counted */
-	TARGET_PREEXEC = 8,  /* the root before its first exec: still dwell's own code */
-	TARGET_CLOSED = 64,  /* its last switch away has been seen: what it used is charged */
+	TARGET_ROOT = 2,       /* a thread of the process that dwell started */
+	TARGET_ATTACHED = 4,   /* lived before we came: accounted from born_ns, not start_ns */
+	TARGET_RUNNING = 32,   /* of a ledger's account: opened while the thread may have run */
+	TARGET_ENDED = 16,     /* of a leader: its process's end has been counted */
+	TARGET_PREEXEC = 8,    /* the root before its first exec: still dwell's own code */
+	TARGET_CLOSED = 64,    /* its last switch away has been seen: what it used is charged */
+	TARGET_NEWBORN = 128,  /* no call of it has returned: the first may be its parent's fork */
+	TARGET_EXECVEAT = 256, /* the exec that is about to return came by execveat */
 };
 
 /*
@@ -51,7 +53,6 @@ enum event_kind {
 	EVENT_EXEC,           /* struct exec_event */
 	EVENT_EXIT,           /* struct exit_event: at sched_process_exit, still running */
 	EVENT_LEDGER_FINAL,   /* struct ledger_packed: the last switch away */
-	EVENT_SYSCALLS_FINAL, /* struct syscalls_final */
 	EVENT_MEMORY_OOM,     /* struct memory_oom */
 	EVENT_STACKS_BODY,    /* struct stacks_body, stacks.h */
 	EVENT_STACKS_FILE,    /* struct stacks_file_event */
@@ -122,10 +123,9 @@ enum counter {
 	COUNTER_OTHER_OBJECT,  /* object table full: counted in the row `other` */
 	COUNTER_LOST_NAME,     /* name table full: the object is shown by number */
 	COUNTER_OTHER_WAKER,   /* waker table full: counted in the row `other` */
-	COUNTER_LOST_SYSCALLS, /* no memory for a thread's call counts */
+	COUNTER_LOST_SYSCALLS, /* syscalls_rare full: a call counted for the tree, without its name */
 	COUNTER_LOST_ERRNO,    /* errno table full: counted in the row `other` */
-	COUNTER_SPILLED_SYSCALLS,
-	COUNTER_UNTOLD_END,     /* a thread's end that had no account to tell of */
+	COUNTER_UNTOLD_END,    /* a thread's end that had no account to tell of */
 	COUNTER_UNSEEN_ARRIVAL, /* a thread left its CPU that no event had put on it */
 	COUNTER_UNSEEN_WAKE,    /* a blocked thread came to a CPU and no event had woken it */
 	COUNTER_STALE,          /* raw_tp: a dead thread's entry under a new thread's address */
@@ -186,7 +186,7 @@ enum counter {
 /* Value of the shared array `control`: what the user side tells the kernel side while it runs. */
 struct control {
 	__u32 launcher_tid; /* the thread that is about to fork the command; 0: none */
-	__u32 pad;
+	__u32 forgets;      /* the ledger sees each switch away from a target (running.bpf.h) */
 };
 
 _Static_assert(sizeof(struct target) == 48, "struct target has holes");

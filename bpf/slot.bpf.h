@@ -78,6 +78,19 @@ static __always_inline void slot_add(__u64 *v, __u64 n)
 	__sync_fetch_and_add(v, n);
 }
 
+/*
+ * The same, of a figure that only system calls and io_uring's completions add to, in the context
+ * of a thread: of two of them none comes inside the other, as preemption is off in a tracepoint's
+ * program, and a process whose rows are taken back has no thread any more.
+ */
+static __always_inline void slot_add_call(__u64 *v, __u64 n)
+{
+	if (slots_cfg.own)
+		*v += n;
+	else
+		__sync_fetch_and_add(v, n);
+}
+
 /* May lose to an interrupt of the same CPU, or to one that shares the stripe. */
 static __always_inline void slot_max(__u64 *v, __u64 n)
 {

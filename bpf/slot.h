@@ -16,7 +16,7 @@ struct slots_cfg {
 	__u32 count; /* slots, 0 included */
 	__u32 shift; /* stripes: 1 << shift */
 	__u32 wake;  /* user space is woken each time that so many processes have ended */
-	__u32 pad;
+	__u32 own;   /* each CPU has a stripe of its own */
 };
 
 /* Whom to charge for what will end in an interrupt: the process, and the slot it had. */

@@ -12,14 +12,6 @@
 #include "pid.bpf.h"
 #include "usage.bpf.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct control);
-} control SEC(".maps");
-
 /*
  * Processes to take in at attach, by PID as dwell sees it; the value is who it is, once the
  * first thread is known: the leader may come last, or have ended.
@@ -108,8 +100,9 @@ int BPF_PROG(target_newtask, struct task_struct *task, __u64 clone_flags)
 		init.proc_id = parent->proc_id;
 		init.slot = parent->slot;
 		init.flags = parent->flags;
-		init.flags &= ~(TARGET_ATTACHED | TARGET_ENDED | TARGET_CLOSED);
+		init.flags &= TARGET_ROOT | TARGET_PREEXEC;
 	}
+	init.flags |= TARGET_NEWBORN;
 	init.born_ns = bpf_ktime_get_ns();
 	init.start_ns = TASK_READ(task, start_time);
 	init.proc_start_ns = BPF_CORE_READ(task, group_leader, start_time);
@@ -220,7 +213,7 @@ SEC("iter/task")
 int target_seed(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct target init = { .flags = TARGET_ATTACHED };
+	struct target init = { .flags = TARGET_ATTACHED | TARGET_NEWBORN };
 	struct slot_owner blank = {}, *who;
 	struct target *t;
 

@@ -33,6 +33,14 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct control);
+} control SEC(".maps");
+
 static __always_inline __u64 counter_add(__u32 which)
 {
 	__u64 *v = bpf_map_lookup_elem(&counters, &which);

@@ -17,6 +17,7 @@
  */
 #include "cpu.h"
 #include "kread.bpf.h"
+#include "running.bpf.h"
 #include "slot.bpf.h"
 
 const volatile struct cpu_cfg cpu_cfg SEC(".rodata.cpu");
@@ -64,12 +65,12 @@ static __always_inline struct cpu_now *cpu_now(void)
 
 static __always_inline int cpu_hard_begin(void)
 {
-	struct target *t = target_current();
-	struct cpu_now *c = t ? cpu_now() : NULL;
+	struct slot_owner who = running_owner();
+	struct cpu_now *c = who.proc_id ? cpu_now() : NULL;
 
 	if (!c)
 		return 0;
-	c->who = slot_owner(t);
+	c->who = who;
 	c->hard_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -115,13 +116,13 @@ static __always_inline __u64 cpu_clock(struct cpu_now *c)
 SEC_TP("softirq_entry")
 int BPF_PROG(cpu_soft_entry, unsigned int nr)
 {
-	struct target *t = target_current();
-	__u32 weight = t ? sample_weight(SAMPLE_SOFTIRQ) : 0;
+	struct slot_owner who = running_owner();
+	__u32 weight = who.proc_id ? sample_weight(SAMPLE_SOFTIRQ) : 0;
 	struct cpu_now *c = weight ? cpu_now() : NULL;
 
 	if (!c)
 		return 0;
-	c->who = slot_owner(t);
+	c->who = who;
 	c->weight = weight;
 	c->soft_at = cpu_clock(c);
 	return 0;

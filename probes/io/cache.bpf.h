@@ -41,8 +41,8 @@ static __always_inline unsigned long folio_flags(struct folio *folio)
 	struct folio___number *old = (void *)folio;
 
 	if (bpf_core_field_exists(now->flags.f))
-		return BPF_CORE_READ(now, flags.f);
-	return BPF_CORE_READ(old, flags);
+		return KREAD(now, flags.f);
+	return KREAD(old, flags);
 }
 
 static __always_inline __u64 folio_pages(struct folio *folio)
@@ -53,8 +53,8 @@ static __always_inline __u64 folio_pages(struct folio *folio)
 	if (!(folio_flags(folio) & (1UL << bpf_core_enum_value(enum pageflags, PG_head))))
 		return 1;
 	if (bpf_core_field_exists(now->_nr_pages))
-		return BPF_CORE_READ(now, _nr_pages);
-	return BPF_CORE_READ(old, _folio_nr_pages);
+		return KREAD(now, _nr_pages);
+	return KREAD(old, _folio_nr_pages);
 }
 
 /* The descriptor that the call reads; -1: it does not read. */
@@ -92,10 +92,10 @@ static __always_inline __s64 io_call_writes(struct pt_regs *regs, __u64 nr)
 	return -1;
 }
 
-/* Whether the pages of the descriptor's file are those of `mapping`. */
-static __always_inline bool io_fd_maps(__s64 fd, struct address_space *mapping)
+/* Whether the pages of the task's file `fd` are those of `mapping`. */
+static __always_inline bool io_fd_maps(__u64 task, __s64 fd, struct address_space *mapping)
 {
-	struct file *file = fd >= 0 ? call_file(fd) : NULL;
+	struct file *file = fd >= 0 ? file_of_fd(running_task(task), fd) : NULL;
 	struct super_block *sb;
 	struct inode *inode;
 
@@ -114,30 +114,31 @@ static __always_inline bool io_fd_maps(__s64 fd, struct address_space *mapping)
  * only that file's pages count as such: its buffer may be a mapping of another file, and the
  * file system may have to read its own blocks.
  */
-static __always_inline __u32 io_cause_of(struct address_space *mapping)
+static __always_inline __u32 io_cause_of(const struct running *now, struct address_space *mapping)
 {
-	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = (void *)now->regs;
 	__u64 nr = KREAD(regs, orig_ax);
 
 	if (nr == (__u64)-1) /* arch/x86/include/asm/idtentry.h: an exception from user code */
 		return IO_BY_FAULT;
-	if (io_fd_maps(io_call_reads(regs, nr), mapping))
+	if (io_fd_maps(now->current, io_call_reads(regs, nr), mapping))
 		return IO_BY_READ;
-	if (io_fd_maps(io_call_writes(regs, nr), mapping))
+	if (io_fd_maps(now->current, io_call_writes(regs, nr), mapping))
 		return IO_BY_WRITE;
 	return IO_BY_OTHER;
 }
 
 static __noinline int io_added(struct folio *folio)
 {
-	struct target *t = target_current();
+	struct running now;
 	struct io_slot *s;
 	__u32 cause;
 
-	if (!t)
+	running_find(&now);
+	if (!now.who.proc_id)
 		return 0;
-	s = SLOT_OF(io_slots, t);
-	cause = io_cause_of((struct address_space *)KREAD(folio, mapping));
+	s = SLOT_ROW(io_slots, now.who.slot);
+	cause = io_cause_of(&now, (struct address_space *)KREAD(folio, mapping));
 	barrier_var(cause);
 	if (s && cause < IO_CAUSES)
 		slot_add(&s->added[cause], folio_pages(folio));
@@ -153,8 +154,8 @@ int BPF_PROG(io_add, struct folio *folio)
 SEC_TP("writeback_dirty_folio")
 int BPF_PROG(io_dirty, struct folio *folio)
 {
-	struct target *t = target_current();
-	struct io_slot *s = t ? SLOT_OF(io_slots, t) : NULL;
+	struct slot_owner who = running_owner();
+	struct io_slot *s = who.proc_id ? SLOT_ROW(io_slots, who.slot) : NULL;
 
 	if (s)
 		slot_add(&s->dirtied, folio_pages(folio));

@@ -60,7 +60,7 @@ static __always_inline __u64 io_sync_time(const struct call_done *call)
 }
 
 /* 1: the call read or wrote what is known to be no socket. */
-__noinline int io_call(struct call_done *call)
+static __always_inline int io_call(struct call_done *call)
 {
 	if (!call)
 		return 0;

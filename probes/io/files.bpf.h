@@ -184,11 +184,6 @@ static __always_inline int io_look_at(struct io_found *found, struct file *file)
 	return 0;
 }
 
-__noinline int io_look(struct io_found *found, __u32 fd)
-{
-	return found ? io_look_at(found, call_file(fd)) : 0;
-}
-
 /* Files that a path leads to have a row; sockets and pipes come and go without one. */
 static __always_inline bool io_has_row(__u32 kind)
 {

@@ -51,6 +51,16 @@ static __always_inline __u64 io_end(const struct io_found *found, __u64 position
 
 static __always_inline void io_moved_add(struct io_moved *m, __s64 ret, __u64 ns)
 {
+	slot_add_call(&m->calls, 1);
+	if (ret > 0)
+		slot_add_call(&m->bytes, ret);
+	if (ns)
+		slot_add_call(&m->ns, ns);
+}
+
+/* A file's row is every CPU's. */
+static __always_inline void io_file_moved(struct io_moved *m, __s64 ret, __u64 ns)
+{
 	slot_add(&m->calls, 1);
 	if (ret > 0)
 		slot_add(&m->bytes, ret);
@@ -58,8 +68,9 @@ static __always_inline void io_moved_add(struct io_moved *m, __s64 ret, __u64 ns
 		slot_add(&m->ns, ns);
 }
 
-/* The file's part, in a function: the verifier need not know whether there is one further on. */
-__noinline int io_move_file(const struct io_found *found, const struct call_done *call, __u32 dir)
+/* The file's part. */
+static __always_inline int io_move_file(const struct io_found *found, const struct call_done *call,
+					__u32 dir)
 {
 	struct io_file_key key;
 	struct io_file *f;
@@ -75,7 +86,7 @@ __noinline int io_move_file(const struct io_found *found, const struct call_done
 	if (!f)
 		return 0;
 	ret = call->ret;
-	io_moved_add(&f->moved[dir], ret, call->ns);
+	io_file_moved(&f->moved[dir], ret, call->ns);
 	if (io_failed(ret))
 		slot_add(&f->errors, 1);
 	return 0;
@@ -92,20 +103,17 @@ __noinline int io_move(const struct call_done *call, __u32 dir, __u32 fd, __u64 
 
 	if (!call)
 		return 0;
-	barrier_var(dir);
-	if (dir > IO_WRITE)
-		return 0;
 	s = SLOT_ROW(io_slots, call->who.slot);
 	if (!s)
 		return 0;
 	ret = call->ret;
-	io_look(&found, fd);
+	io_look_at(&found, call_file(call, fd));
 	kind = found.kind;
-	barrier_var(kind); /* what is compared is what is used: the verifier sees the bound */
-	if (kind >= IO_KINDS)
+	/* what is compared is what is used: 6.1 forgets the bounds of what lay on the stack since */
+	barrier_var(kind);
+	barrier_var(dir);
+	if (kind >= IO_KINDS || dir > IO_WRITE)
 		return 0;
-	if (io_has_row(kind))
-		io_move_file(&found, call, dir);
 	io_moved_add(&s->moved[dir][kind], ret, call->ns);
 	if (io_failed(ret)) {
 		slot_add(&s->errors[dir], 1);
@@ -113,9 +121,11 @@ __noinline int io_move(const struct call_done *call, __u32 dir, __u32 fd, __u64 
 	}
 	if (dir == IO_READ && ret > 0 && position != IO_NOT_CACHED && io_cached(&found)) {
 		end = io_end(&found, position, ret);
-		slot_add(&s->cached_pages, io_pages(end, ret));
+		slot_add_call(&s->cached_pages, io_pages(end, ret));
 	}
 	io_time(s, dir, dir * IO_KINDS + kind, call->ns);
+	if (io_has_row(kind)) /* last, so that kind and dir need not be kept meanwhile */
+		io_move_file(&found, call, dir);
 	return kind != IO_SOCKET;
 }
 
@@ -150,18 +160,18 @@ __noinline int io_opened(const struct call_done *call)
 	s = SLOT_ROW(io_slots, call->who.slot);
 	if (!s)
 		return 0;
-	slot_add(&s->calls[IO_OPEN], 1);
+	slot_add_call(&s->calls[IO_OPEN], 1);
 	io_time(s, IO_OPEN, IO_HIST_CALL, call->ns);
 	if (io_failed(call->ret)) {
 		slot_add(&s->errors[IO_OPEN], 1);
 		return 0;
 	}
-	io_look(&found, call->ret);
+	io_look_at(&found, call_file(call, call->ret));
 	kind = found.kind;
 	barrier_var(kind);
 	if (kind >= IO_KINDS)
 		return 0;
-	slot_add(&s->opens[kind], 1);
+	slot_add_call(&s->opens[kind], 1);
 	if (!io_has_row(kind))
 		return 0;
 	f = io_file_row(&found.key, found.file, kind, call->who.proc_id);
@@ -183,9 +193,9 @@ __noinline int io_plain(const struct call_done *call, __u32 op, __u64 ns)
 	s = SLOT_ROW(io_slots, call->who.slot);
 	if (!s)
 		return 0;
-	slot_add(&s->calls[op], 1);
+	slot_add_call(&s->calls[op], 1);
 	if (io_failed(call->ret))
-		slot_add(&s->errors[op], 1);
+		slot_add_call(&s->errors[op], 1);
 	io_time(s, op, IO_HIST_CALL + op - IO_OPEN, ns);
 	return 0;
 }
@@ -216,16 +226,16 @@ __noinline int io_on_file(const struct call_done *call, __u32 op, __u64 ns)
 	if (!call)
 		return 0;
 	io_plain(call, op, ns);
-	io_look(&found, call->arg[0]);
+	io_look_at(&found, call_file(call, call->arg[0]));
 	s = SLOT_ROW(io_slots, call->who.slot);
 	kind = found.kind;
 	barrier_var(kind);
 	if (!s || kind >= IO_KINDS)
 		return 0;
 	if (op == IO_SEEK)
-		slot_add(&s->seeks[kind], 1);
+		slot_add_call(&s->seeks[kind], 1);
 	else
-		slot_add(&s->syncs[kind], 1);
+		slot_add_call(&s->syncs[kind], 1);
 	if (io_failed(call->ret))
 		slot_add(&s->kind_errors[kind], 1);
 	if (io_has_row(kind))

@@ -17,6 +17,7 @@
 #include "account.bpf.h"
 #include "block.bpf.h"
 #include "final.bpf.h"
+#include "running.bpf.h"
 #include "waker.bpf.h"
 
 struct {
@@ -232,6 +233,8 @@ int BPF_PROG(ledger_switch, bool preempt, struct task_struct *prev, struct task_
 #ifdef TASK_HASH
 	prev = bpf_get_current_task_btf(); /* the same task, typed */
 #endif
+	if (task_map_any(prev))
+		running_forget();
 	out = account_of(prev);
 	in = account_of(next);
 	if (!out) {

@@ -46,10 +46,10 @@ static __always_inline __u64 network_msg_name(__u64 msghdr)
 
 static __always_inline int network_splice(const struct call_done *call, struct network_io *io)
 {
-	io->sk = (__u64)network_sock_of(call_file(call->arg[0]));
+	io->sk = (__u64)network_sock_of(call_file(call, call->arg[0]));
 	if (io->sk)
 		network_flow(io);
-	io->sk = (__u64)network_sock_of(call_file(call->arg[2]));
+	io->sk = (__u64)network_sock_of(call_file(call, call->arg[2]));
 	io->sent = 1;
 	return io->sk ? network_flow(io) : 0;
 }
@@ -57,7 +57,7 @@ static __always_inline int network_splice(const struct call_done *call, struct n
 static __always_inline int network_accept(const struct call_done *call, struct network_io *io)
 {
 	if (call->ret >= 0)
-		io->sk = (__u64)network_sock_of(call_file(call->ret));
+		io->sk = (__u64)network_sock_of(call_file(call, call->ret));
 	return io->sk ? network_accepted(io) : 0;
 }
 
@@ -82,7 +82,7 @@ static __always_inline bool network_sends(__u32 nr)
 }
 
 /* Called for calls with ROLE_NETWORK, of a target, after they returned. */
-__noinline int network_call(const struct call_done *call)
+static __always_inline int network_call(const struct call_done *call)
 {
 	struct network_many m = {};
 	struct network_io *io = &m.io;
@@ -98,7 +98,7 @@ __noinline int network_call(const struct call_done *call)
 		return network_accept(call, io);
 	if (nr == __NR_splice)
 		return network_splice(call, io);
-	io->sk = (__u64)network_sock_of(call_file(call->arg[0]));
+	io->sk = (__u64)network_sock_of(call_file(call, call->arg[0]));
 	if (!io->sk)
 		return 0;
 	if (nr == __NR_connect) {

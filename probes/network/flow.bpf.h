@@ -129,13 +129,13 @@ __noinline int network_flow(const struct network_io *io)
 	if (io->bytes < 0)
 		return network_flow_failed(f, -io->bytes, io->sent);
 	if (io->sent) {
-		slot_add(&f->sent_bytes, io->bytes);
-		slot_add(&f->sent_calls, io->calls);
-		slot_add(&f->sent_messages, 1);
+		slot_add_call(&f->sent_bytes, io->bytes);
+		slot_add_call(&f->sent_calls, io->calls);
+		slot_add_call(&f->sent_messages, 1);
 	} else {
-		slot_add(&f->received_bytes, io->bytes);
-		slot_add(&f->received_calls, io->calls);
-		slot_add(&f->received_messages, 1);
+		slot_add_call(&f->received_bytes, io->bytes);
+		slot_add_call(&f->received_calls, io->calls);
+		slot_add_call(&f->received_messages, 1);
 	}
 	return 0;
 }

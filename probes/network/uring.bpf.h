@@ -87,7 +87,7 @@ __noinline int network_op_done(__u64 addr, __s32 res)
 	io.who = slot_owner(t);
 	if (op == IORING_OP_ACCEPT) {
 		if (res >= 0)
-			io.sk = (__u64)network_sock_of(call_file(res));
+			io.sk = (__u64)network_sock_of(file_of_fd(bpf_get_current_task_btf(), res));
 		return io.sk ? network_accepted(&io) : 0;
 	}
 	if (op != IORING_OP_CONNECT && !network_op_receives(op) && !io.sent)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Counting a call: in its thread's record what is the first of its kind there, in syscalls_rare
- * what has no place in a record, in the tree's spill what has none in that table either.
+ * Counting a call: in the row of its process, in syscalls_rare what has no place there, in the
+ * tree's spill what has none in that table either.
  */
 #ifndef DWELL_SYSCALLS_COUNT_BPF_H
 #define DWELL_SYSCALLS_COUNT_BPF_H
 
-#include "final.bpf.h"
+#include "slot.bpf.h"
 #include "syscalls.h"
-#include "target.bpf.h"
+
+SLOT_MAP(syscalls_rows, struct syscalls_row);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -17,6 +18,13 @@ struct {
 	__type(key, struct rare_key);
 	__type(value, __u64);
 } syscalls_rare SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPILL_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct spill);
+} syscalls_spill SEC(".maps");
 
 struct call {
 	__u64 nr;
@@ -28,6 +36,16 @@ struct call {
 static __always_inline bool failed(__s64 ret)
 {
 	return (__u64)ret >= (__u64)-ERRNO_MAX;
+}
+
+static __always_inline void spill_add(__u32 entry, __u64 calls, __u64 errors)
+{
+	struct spill *s = bpf_map_lookup_elem(&syscalls_spill, &entry);
+
+	if (!s)
+		return;
+	s->calls += calls;
+	s->errors += errors;
 }
 
 /* The table is full: the tree's total stays exact, the process and the name are lost. */
@@ -67,65 +85,24 @@ __noinline int rare_add(const struct rare_key *wanted, __u64 n)
 	return 0;
 }
 
-/* First use of a slot (count 1): list it. Its 2^32nd (count 0): carry, so that 0 means unused. */
-__noinline int count_first(struct syscalls_thread *c, __u32 slot, __u32 proc_id)
-{
-	struct rare_key key = { .proc_id = proc_id, .nr = slot_call(slot) };
-	__u32 n;
-
-	if (!c || slot >= CALL_SLOTS)
-		return 0;
-	n = c->nused;
-	if (!c->counts[slot]) {
-		c->counts[slot] = 1;
-		return rare_add(&key, 0xffffffff);
-	}
-	if (n < CALLS_USED)
-		c->used[n] = slot;
-	c->nused = n + 1;
-	return 0;
-}
-
-struct error_search {
-	const struct syscalls_thread *in;
-	__u32 slot, err;
-	__u32 at; /* CALL_ERRORS: not found */
-};
-
-static long error_step(__u32 i, struct error_search *s)
-{
-	const struct call_error *e;
-
-	if (i >= CALL_ERRORS)
-		return 1;
-	e = &s->in->errors[i];
-	if (e->slot != s->slot || e->err != s->err)
-		return 0;
-	s->at = i;
-	return 1;
-}
-
-/* A loop of its own the verifier would follow to every end: a seventh of what it does here. */
-__noinline int count_error(struct syscalls_thread *c, __u32 slot, __u32 err, __u32 proc_id)
+/* A call has failed. Its place is empty, its own, or that of another (call, errno). */
+__noinline int count_error(struct syscalls_row *row, __u32 slot, __u32 err, __u32 proc_id)
 {
 	struct rare_key key = { .proc_id = proc_id, .nr = slot_call(slot), .err = err };
-	struct error_search search = { c, slot, err, CALL_ERRORS };
-	__u32 n;
+	__u64 mine = call_error_key(slot, err), found;
+	struct call_error *e;
 
-	if (!c)
+	if (!row)
 		return 0;
-	n = c->nerrors;
-	bpf_loop(n, error_step, &search, 0);
-	if (search.at < CALL_ERRORS) {
-		if (++c->errors[search.at].count)
-			return 0;
-		c->errors[search.at].count = 1;
-		return rare_add(&key, 0xffffffff);
+	e = &row->errors[(slot * 7 + err) & (CALL_ERRORS - 1)];
+	found = e->key;
+	if (!found) {
+		found = __sync_val_compare_and_swap(&e->key, 0, mine);
+		found = found ? found : mine;
 	}
-	if (n >= CALL_ERRORS)
+	if (found != mine)
 		return rare_add(&key, 1);
-	c->errors[n] = (struct call_error){ .count = 1, .slot = slot, .err = err };
-	c->nerrors = n + 1;
+	slot_add_call(&e->count, 1);
 	return 0;
 }
 
@@ -139,16 +116,6 @@ static __noinline int count_rare(const struct call *call)
 		return 0;
 	key.err = -call->ret;
 	return rare_add(&key, 1);
-}
-
-/* No memory for a record: the call is known for the tree only. */
-static __noinline int count_unrecorded(const struct call *call)
-{
-	__u32 entry = call->abi == ABI_NATIVE ? call_slot(call->nr) : SPILL_OTHER;
-
-	spill_add(entry, 1, failed(call->ret));
-	counter_add(COUNTER_LOST_SYSCALLS);
-	return 0;
 }
 
 #endif

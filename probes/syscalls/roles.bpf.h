@@ -5,8 +5,10 @@
 
 #include <asm/unistd.h>
 
+#include "file.bpf.h"
 #include "locks.h"
 #include "roles.h"
+#include "running.bpf.h"
 #include "slot.bpf.h"
 #include "syscalls.h"
 
@@ -24,7 +26,14 @@ struct call_done {
 	__u64 ns; /* how long it took; 0: it was not timed */
 	__u32 nr;
 	__u32 tid;
+	__u64 task; /* running_task() */
 };
+
+/* The file of the task's descriptor fd; NULL: it has none (any more). */
+static __always_inline struct file *call_file(const struct call_done *call, __u32 fd)
+{
+	return file_of_fd(running_task(call->task), fd);
+}
 
 /* By slot of the call (syscalls.h); new calls, from 424 on, stand closer there. */
 #define CALL_SLOT(nr) ((nr) < CALLS_LOW ? (nr) : (nr)-CALLS_HIGH_FIRST + CALLS_LOW)

@@ -101,110 +101,80 @@ static void add(struct store *s, struct calls_process *p, uint64_t key, uint64_t
 		tally_add(&p->calls, key, delta);
 }
 
-/* ---- threads ---- */
+/* ---- rows ---- */
 
-#define THREAD_ROWS (CALL_SLOTS + CALL_ERRORS)
-
-static uint64_t error_key(const struct call_error *e)
+static struct calls_seen *find_seen(const struct store *s, uint32_t proc_id)
 {
-	return tally_key(ABI_NATIVE, slot_call(e->slot), e->err);
+	struct calls_seen *seen = NULL;
+
+	HASH_FIND(hh, s->seen, &proc_id, sizeof(proc_id), seen);
+	return seen;
 }
 
-static size_t short_rows(const struct syscalls_final_short *f, struct tally_row *rows)
+static struct calls_seen *seen_of(struct store *s, uint32_t proc_id)
 {
-	size_t n = 0;
+	struct calls_seen *seen = find_seen(s, proc_id);
 
-	for (uint32_t i = 0; i < f->ncalls && i < CALLS_USED; i++)
-		rows[n++] =
-			(struct tally_row){ tally_key(ABI_NATIVE, slot_call(f->calls[i].slot), 0),
-					    f->calls[i].count };
-	for (uint32_t i = 0; i < f->nerrors && i < CALL_ERRORS_SHORT; i++)
-		rows[n++] = (struct tally_row){ error_key(&f->errors[i]), f->errors[i].count };
-	return n;
+	if (seen)
+		return seen;
+	seen = must_calloc(sizeof(*seen));
+	seen->proc_id = proc_id;
+	HASH_ADD(hh, s->seen, proc_id, sizeof(seen->proc_id), seen);
+	return seen;
 }
 
-static size_t whole_rows(const struct syscalls_thread *t, struct tally_row *rows)
+static void drop_seen(struct store *s, struct calls_seen *seen)
 {
-	size_t n = 0;
+	HASH_DEL(s->seen, seen);
+	tally_clear(&seen->seen);
+	free(seen);
+}
 
+/* The stripes' sum: a call stands in one place of each, an error in its own of some. */
+static void sum_rows(const struct syscalls_row *rows, size_t n, struct tally *sum)
+{
 	for (uint32_t slot = 0; slot < CALL_SLOTS; slot++) {
-		if (t->counts[slot])
-			rows[n++] = (struct tally_row){ tally_key(ABI_NATIVE, slot_call(slot), 0),
-							t->counts[slot] };
+		uint64_t count = 0;
+
+		for (size_t i = 0; i < n; i++)
+			count += rows[i].counts[slot];
+		tally_add(sum, tally_key(ABI_NATIVE, slot_call(slot), 0), count);
 	}
-	for (uint32_t i = 0; i < t->nerrors && i < CALL_ERRORS; i++)
-		rows[n++] = (struct tally_row){ error_key(&t->errors[i]), t->errors[i].count };
-	return n;
+	for (size_t i = 0; i < n * CALL_ERRORS; i++) {
+		const struct call_error *e = &rows[i / CALL_ERRORS].errors[i % CALL_ERRORS];
+
+		tally_add(sum,
+			  tally_key(ABI_NATIVE, slot_call((uint32_t)(e->key >> 32)),
+				    (uint32_t)e->key),
+			  e->count);
+	}
 }
 
-static struct calls_thread *find_thread(const struct store *s, uint32_t thread_id)
+void store_rows(struct store *s, uint32_t proc_id, const struct syscalls_row *rows, size_t n)
 {
-	struct calls_thread *t = NULL;
+	struct calls_process *p = proc_id ? process_of(s, proc_id) : NULL;
+	struct calls_seen *seen = seen_of(s, proc_id);
+	struct tally sum = { 0 };
 
-	HASH_FIND(hh, s->threads, &thread_id, sizeof(thread_id), t);
-	return t;
+	sum_rows(rows, n, &sum);
+	for (uint32_t i = 0; i < sum.n; i++)
+		add(s, p, sum.rows[i].key, tally_set(&seen->seen, sum.rows[i].key, sum.rows[i].n));
+	tally_clear(&sum);
 }
 
-static void drop_thread(struct store *s, struct calls_thread *t)
+void store_end(struct store *s, uint32_t proc_id)
 {
-	HASH_DEL(s->threads, t);
-	tally_clear(&t->seen);
-	free(t);
-}
+	struct calls_process *p =
+		process_of(s, proc_id); /* it may have but rare rows, yet to come */
+	struct calls_seen *seen = find_seen(s, proc_id);
 
-bool store_final(struct store *s, const struct event_head *head, size_t size)
-{
-	bool is_short = head->flags & FINAL_SHORT;
-	struct tally_row rows[THREAD_ROWS];
-	struct calls_thread *t;
-	struct calls_process *p;
-	size_t n;
-
-	if (size < (is_short ? sizeof(struct syscalls_final_short) : sizeof(struct syscalls_final)))
-		return false;
-	n = is_short ? short_rows((const void *)head, rows)
-		     : whole_rows(&((const struct syscalls_final *)(const void *)head)->thread,
-				  rows);
-	p = process_of(s, head->who.proc_id);
-	t = find_thread(s, head->who.thread_id);
-	for (size_t i = 0; i < n; i++)
-		add(s, p, rows[i].key, t ? tally_set(&t->seen, rows[i].key, rows[i].n) : rows[i].n);
-	if (t)
-		drop_thread(s, t);
-	if (p && (head->flags & FINAL_GROUP_DEAD))
+	if (seen)
+		drop_seen(s, seen);
+	if (p)
 		p->dead = true;
-	return true;
 }
 
-void store_live(struct store *s, const struct syscalls_live *live)
-{
-	struct calls_process *p = process_of(s, live->proc_id);
-	struct calls_thread *t = find_thread(s, live->thread_id);
-	struct tally_row rows[THREAD_ROWS];
-	size_t n = whole_rows(&live->thread, rows);
-
-	if (!t) {
-		t = must_calloc(sizeof(*t));
-		t->thread_id = live->thread_id;
-		t->proc_id = live->proc_id;
-		HASH_ADD(hh, s->threads, thread_id, sizeof(t->thread_id), t);
-	}
-	for (size_t i = 0; i < n; i++)
-		add(s, p, rows[i].key, tally_set(&t->seen, rows[i].key, rows[i].n));
-}
-
-void store_spilled_thread(struct store *s, uint32_t thread_id)
-{
-	struct calls_thread *t = find_thread(s, thread_id);
-
-	if (!t)
-		return;
-	for (uint32_t i = 0; i < t->seen.n; i++)
-		tally_add(&s->tree, t->seen.rows[i].key, -t->seen.rows[i].n);
-	drop_thread(s, t);
-}
-
-/* ---- what has no room in a thread's record ---- */
+/* ---- what has no room in a row ---- */
 
 bool store_rare(struct store *s, const struct rare_key *key, uint64_t n)
 {
@@ -245,13 +215,13 @@ void store_spill(struct store *s, uint32_t entry, const struct spill *sum)
 void store_free(struct store *s)
 {
 	struct calls_process *p, *next_p;
-	struct calls_thread *t, *next_t;
+	struct calls_seen *seen, *next_seen;
 	struct calls_rare *r, *next_r;
 
 	HASH_ITER(hh, s->processes, p, next_p)
 		drop_process(s, p);
-	HASH_ITER(hh, s->threads, t, next_t)
-		drop_thread(s, t);
+	HASH_ITER(hh, s->seen, seen, next_seen)
+		drop_seen(s, seen);
 	HASH_ITER(hh, s->rare, r, next_r) {
 		HASH_DEL(s->rare, r);
 		free(r);

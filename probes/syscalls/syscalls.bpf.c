@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * syscalls: how often each thread made each system call, and what errors came back.
+ * syscalls: how often each process made each system call, and what errors came back.
  *
- * Hooks: sys_exit; sched_process_exit and _exec; io_uring_submit_req (6.3) or _sqe; with
- *        --syscall-latency and the like also sys_enter. Cost: a call of a target one task
- *        lookup and an increment, of a thread without any storage one load.
- * Keeps: syscalls_threads (task -> counts), syscalls_rare, syscalls_spill; see syscalls.h.
+ * Hooks: sys_exit; sched_process_exec; io_uring_submit_req (6.3) or _sqe; with
+ *        --syscall-latency and the like also sys_enter. Cost: a call of a target an increment
+ *        in its process's row (running.bpf.h says whose it is), of a thread without any
+ *        storage a helper call and a load.
+ * Keeps: syscalls_rows (by slot), syscalls_rare, syscalls_spill; see syscalls.h. With latency
+ *        syscalls_threads (task -> when its call began).
  *
  * Counted is what returns, as a tracer counts: not exit and exit_group, nor the child's
  * return from its own fork. Limits: execveat without a directory is seen as execve; the
@@ -13,8 +15,8 @@
  */
 #include "../stacks/offcpu.bpf.h"
 #include "count.bpf.h"
-#include "final.bpf.h"
 #include "roles.bpf.h"
+#include "running.bpf.h"
 #include "syscalls.h"
 #include "target.bpf.h"
 #include "uring.bpf.h"
@@ -26,6 +28,13 @@
 #define I386_VFORK 190
 #define ENOSYS 38
 
+/* When a thread's present call began. */
+struct syscalls_thread {
+	__u64 enter_ns; /* 0: nobody saw it, or it has been told */
+	__u32 thread_id;
+	__u32 pad;
+};
+
 TASK_MAP(syscalls_threads, struct syscalls_thread);
 
 struct {
@@ -35,7 +44,7 @@ struct {
 	__type(value, struct call_time);
 } syscalls_times SEC(".maps");
 
-static const struct syscalls_thread no_calls SEC(".rodata.fixed");
+static const struct syscalls_thread no_time SEC(".rodata.fixed");
 
 /*
  * What orig_ax says at the exit is not always what was called. sigreturn has taken it from
@@ -68,10 +77,24 @@ static __always_inline bool is_born(const struct call *call)
 	       call->nr == __NR_clone3;
 }
 
-/* How long the call took; 0: nobody saw it begin. */
-static __always_inline __u64 call_time(struct syscalls_thread *c)
+static __always_inline struct syscalls_thread *calling_thread(struct task_struct *task)
 {
-	__u64 enter = c->enter_ns;
+	struct syscalls_thread *c = task_map_get(&syscalls_threads, task);
+
+#ifdef TASK_HASH
+	struct target *t = c ? target_of(task) : NULL;
+
+	if (!t || c->thread_id != t->thread_id) /* of a dead task that had this address before */
+		return NULL;
+#endif
+	return c;
+}
+
+/* How long the call took; 0: nobody saw it begin. */
+static __always_inline __u64 call_time(void)
+{
+	struct syscalls_thread *c = calling_thread(bpf_get_current_task_btf());
+	__u64 enter = c ? c->enter_ns : 0;
 
 	if (!enter)
 		return 0;
@@ -93,15 +116,16 @@ static __always_inline void count_time(__u32 slot, __u64 ns)
 }
 
 /* Tells the probes that have a role in the call. regs NULL: those saved at the entry. */
-static __always_inline void call_share(const struct syscalls_thread *c, __u32 roles, __u32 slot,
-				       __s64 ret, __u64 ns, struct pt_regs *regs)
+static __always_inline void call_share(const struct running *r, __u32 roles, __u32 slot, __s64 ret,
+				       __u64 ns, struct pt_regs *regs)
 {
 	struct call_done done = {
-		.who = { c->slot, c->proc_id },
+		.who = r->who,
 		.ret = ret,
 		.ns = ns,
 		.nr = slot_call(slot),
-		.tid = c->tid,
+		.tid = r->tid,
+		.task = r->current,
 	};
 
 	if (!regs)
@@ -115,108 +139,94 @@ static __always_inline void call_share(const struct syscalls_thread *c, __u32 ro
 	call_tell(&done, roles);
 }
 
-/*
- * A target's record. That of the root is not made before its first exec, as what it calls
- * until then is dwell's own code; so who has one is counted.
- */
-static __always_inline struct syscalls_thread *record_of(struct task_struct *task)
+/* exec has set orig_ax to execve. */
+static __always_inline bool was_execveat(struct target *t)
 {
-	struct syscalls_thread *c = task_map_get(&syscalls_threads, task);
-
-#ifdef TASK_HASH
-	struct target *t = c ? target_of(task) : NULL;
-
-	if (!t || c->thread_id != t->thread_id) /* of a dead task that had this address before */
-		return NULL;
-#endif
-	return c;
-}
-
-static __always_inline struct syscalls_thread *record_open(struct task_struct *task,
-							   const struct target *t)
-{
-	struct syscalls_thread *c = task_map_create(&syscalls_threads, task, &no_calls);
-
-	if (c) {
-		c->proc_id = t->proc_id;
-		c->thread_id = t->thread_id;
-		c->slot = t->slot;
-		c->tid = t->tid;
-	}
-	return c;
+	return t->flags & TARGET_EXECVEAT &&
+	       __sync_fetch_and_and(&t->flags, ~TARGET_EXECVEAT) & TARGET_EXECVEAT;
 }
 
 /*
- * All that is not the common case: a native call with a slot, of a thread with a record.
- * Returns whether other probes may have a role in it.
+ * All that is not the common case: a native call with a slot, of a thread that is known to be a
+ * target's. Notes whose it is; returns the slot to count it in, CALL_SLOTS: none, it has been
+ * seen to. The root before its first exec is dwell's own code.
  */
-static __noinline int count_slow(__u64 nr, __s64 ret)
+static __noinline __u32 call_identify(__u64 nr, __s64 ret)
 {
 	struct call called = { .nr = nr, .ret = ret }, *call = &called;
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct target *t = target_of(task);
-	struct syscalls_thread *c;
+	struct running *r = running();
 	__u32 slot;
 
-	if (!t || (t->flags & TARGET_PREEXEC))
-		return 0;
+	if (!t || !r || (t->flags & TARGET_PREEXEC))
+		return CALL_SLOTS;
 	call_resolve(call, task);
 	call->proc_id = t->proc_id;
-	c = record_of(task);
-	if (!c) {
+	running_note(r, task, t);
+	if (t->flags & TARGET_NEWBORN) {
+		__sync_fetch_and_and(&t->flags, ~TARGET_NEWBORN);
 		if (is_born(call))
-			return 0;
-		c = record_open(task, t);
-		if (!c) {
-			count_unrecorded(call);
-			return 0;
-		}
+			return CALL_SLOTS;
 	}
 	slot = call_slot(call->nr);
 	if (call->abi != ABI_NATIVE || slot >= CALL_SLOTS) {
-		c->enter_ns = 0;
 		count_rare(call);
-		return 0;
+		return CALL_SLOTS;
 	}
-	if (syscalls_cfg.latency)
-		count_time(slot, call_time(c));
-	if (++c->counts[slot] <= 1)
-		count_first(c, slot, call->proc_id);
-	if (failed(call->ret))
-		count_error(c, slot, -call->ret, call->proc_id);
-	return call->nr == nr;
+	return slot == __NR_execve && was_execveat(t) ? __NR_execveat : slot;
 }
 
+/* A call whose number may be another's, or means another call. */
+static __always_inline bool is_odd(const struct running *r, __u32 slot)
+{
+	struct task_struct *task = (struct task_struct *)r->task;
+
+	return slot >= CALL_SLOTS || slot == __NR_execve ||
+	       (KREAD(task, thread_info.status) & TS_COMPAT);
+}
+
+static __always_inline bool is_known(const struct running *r, struct pt_regs *regs)
+{
+	return r->task &&
+	       (regs ? r->regs == (__u64)regs : r->task == (__u64)bpf_get_current_task());
+}
+
+static __always_inline void stacks_of_call(void)
+{
+	if (stacks_cfg.on)
+		stacks_call_returns(bpf_get_current_task_btf());
+}
+
+/* regs NULL: not at hand. */
 static __always_inline int count_call(__u64 nr, __s64 ret, struct pt_regs *regs)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct syscalls_thread *c = record_of(task);
 	__u32 slot = call_slot(nr), roles;
-	__u64 ns = 0;
+	struct running *r = running();
+	struct syscalls_row *row;
+	__u64 ns;
 
-	stacks_call_returns(task);
-	if (!c || slot >= CALL_SLOTS || (task->thread_info.status & TS_COMPAT)) {
-		if ((!c && !task_map_any(task)) || !count_slow(nr, ret))
+	stacks_of_call();
+	if (!r)
+		return 0;
+	if (!is_known(r, regs) || is_odd(r, slot)) {
+		if (!task_map_any(bpf_get_current_task_btf()))
 			return 0;
-		c = record_of(task);
-		if (!c || slot >= CALL_SLOTS)
-			return 0;
-	} else {
-		if (nr == __NR_execve && c->execveat) {
-			c->execveat = 0;
-			slot = __NR_execveat;
-		}
-		ns = syscalls_cfg.latency | syscalls_cfg.timed ? call_time(c) : 0;
-		if (syscalls_cfg.latency)
-			count_time(slot, ns);
-		if (++c->counts[slot] <= 1)
-			count_first(c, slot, c->proc_id);
-		if (failed(ret))
-			count_error(c, slot, -ret, c->proc_id);
+		slot = call_identify(nr, ret);
 	}
+	row = SLOT_ROW(syscalls_rows, r->who.slot);
+	barrier_var(slot); /* compared here, as 6.1 forgets the bounds of what lay on the stack */
+	if (!row || slot >= CALL_SLOTS)
+		return 0;
+	slot_add_call(&row->counts[slot], 1);
+	if (failed(ret) && slot != __NR_rt_sigreturn) /* whose ret is a register of the frame */
+		count_error(row, slot, -ret, r->who.proc_id);
+	ns = syscalls_cfg.latency | syscalls_cfg.timed ? call_time() : 0;
+	if (syscalls_cfg.latency)
+		count_time(slot, ns);
 	roles = call_role(slot);
 	if (roles)
-		call_share(c, roles, slot, ret, ns, regs);
+		call_share(r, roles, slot, ret, ns, regs);
 	return 0;
 }
 
@@ -243,20 +253,29 @@ int syscalls_exit_tp(struct sys_exit_ctx *ctx)
 	return count_call(ctx->id, ctx->ret, NULL);
 }
 
+static __always_inline struct syscalls_thread *calling_open(struct task_struct *task)
+{
+	struct target *t = task_map_any(task) ? target_of(task) : NULL;
+	struct syscalls_thread *c;
+
+	if (!t || (t->flags & TARGET_PREEXEC))
+		return NULL;
+	c = task_map_create(&syscalls_threads, task, &no_time);
+	if (c)
+		c->thread_id = t->thread_id;
+	return c;
+}
+
 static __always_inline int note_enter(__u64 nr)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscalls_thread *c;
-	struct target *t;
 
 	if (!syscalls_cfg.latency && !(call_role(call_slot(nr)) & syscalls_cfg.timed))
 		return 0;
-	c = record_of(task);
-	if (!c && task_map_any(task)) {
-		t = target_of(task);
-		if (t && !(t->flags & TARGET_PREEXEC))
-			c = record_open(task, t);
-	}
+	c = calling_thread(task);
+	if (!c)
+		c = calling_open(task);
 	if (c)
 		c->enter_ns = bpf_ktime_get_ns();
 	return 0;
@@ -280,81 +299,13 @@ int syscalls_enter_tp(struct sys_enter_ctx *ctx)
 	return note_enter(ctx->id);
 }
 
-/* exec has set orig_ax to execve; only the name made for a descriptor tells execveat. */
+/* Only the name made for a descriptor tells execveat. */
 SEC_TP("sched_process_exec")
 int BPF_PROG(syscalls_exec, struct task_struct *unused, int old_pid, struct linux_binprm *bprm)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct syscalls_thread *c;
+	struct target *t = BPF_CORE_READ(bprm, fdpath) ? target_current() : NULL;
 
-	if (!BPF_CORE_READ(bprm, fdpath) || !target_of(task))
-		return 0;
-	c = record_of(task);
-	if (c)
-		c->execveat = 1;
-	return 0;
-}
-
-/* ---- the end of a thread, and what lives ---- */
-
-static __always_inline int end_thread(void)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct target *t = target_of(task);
-	struct syscalls_thread *c;
-	__u32 flags;
-	bool sent;
-
-	if (!t)
-		return 0;
-	c = record_of(task);
-	if (!c || c->done)
-		return 0;
-	c->done = 1;
-	flags = BPF_CORE_READ(task, signal, live.counter) ? 0 : FINAL_GROUP_DEAD;
-	if (c->nused <= CALLS_USED && c->nerrors <= CALL_ERRORS_SHORT)
-		sent = send_short(t, c, flags);
-	else
-		sent = send_whole(t, c, flags);
-	if (!sent)
-		spill_thread(c, t->thread_id, t->proc_id);
-	task_map_delete(&syscalls_threads, task);
-	return 0;
-}
-
-SEC_TP("sched_process_exit")
-int BPF_PROG(syscalls_end)
-{
-	return end_thread();
-}
-
-SEC("tracepoint/sched/sched_process_exit")
-int syscalls_end_tp(void *ctx)
-{
-	return end_thread();
-}
-
-SEC("iter/task")
-int syscalls_live(struct bpf_iter__task *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct seq_file *seq = ctx->meta->seq;
-	struct syscalls_thread *c;
-	struct target *t;
-	__u32 id[2];
-
-	if (!task)
-		return 0;
-	t = target_of(task);
-	if (!t)
-		return 0;
-	c = record_of(task);
-	if (!c || c->done)
-		return 0;
-	c->shown = 1;
-	id[0] = t->proc_id;
-	id[1] = t->thread_id;
-	bpf_seq_write(seq, id, sizeof(id));
-	bpf_seq_write(seq, c, sizeof(*c));
+	if (t)
+		__sync_fetch_and_or(&t->flags, TARGET_EXECVEAT);
 	return 0;
 }

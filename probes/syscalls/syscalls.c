@@ -2,6 +2,9 @@
 /*
  * The syscalls probe: descriptor and reader. The kernel side is syscalls.bpf.c; what it
  * shows is summed in the store, and a report is made of the store's totals.
+ *
+ * The rows are read by system call and not mapped: in time each slot is used once, and all of
+ * them would be 8 MB of our memory.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -17,8 +20,8 @@
 #include "syscalls_shape.h"
 #include "table.h"
 
-#define HOOKS "syscalls_exit", "syscalls_end"
-#define HOOKS_TP "syscalls_exit_tp", "syscalls_end_tp"
+#define HOOKS "syscalls_exit"
+#define HOOKS_TP "syscalls_exit_tp"
 #define URING "syscalls_uring_req", "syscalls_uring_sqe"
 #define EXTRA "syscalls_enter", "syscalls_exec", URING
 #define EXTRA_TP "syscalls_enter_tp", "syscalls_exec", URING
@@ -39,8 +42,10 @@ struct syscalls_data {
 	struct store store;
 	bool latency;
 	bool uring;
-	int rare_fd, spill_fd, shown_fd, times_fd;
+	int rows_fd, rare_fd, spill_fd, times_fd;
 	int cpus;
+	uint32_t stripes;
+	struct syscalls_row *rows; /* of one slot, and as many empty ones */
 };
 
 static bool wants_latency(const struct probe *p)
@@ -62,18 +67,22 @@ static int syscalls_configure(struct probe *p, struct bpf_object *obj)
 	static const char *const enter[] = { "syscalls_enter", "syscalls_enter_tp" };
 	struct bpf_map *cfg = bpf_object__find_map_by_name(obj, ".rodata.syscalls");
 	struct bpf_map *times = bpf_object__find_map_by_name(obj, "syscalls_times");
+	struct bpf_map *rows = bpf_object__find_map_by_name(obj, "syscalls_rows");
+	const struct slots_cfg *slots = &p->session->slots.cfg;
 	struct {
 		uint32_t latency, roles, timed;
 	} value = { wants_latency(p), roles(p->session), 0 };
 	int err;
 
-	if (!cfg || !times)
+	if (!cfg || !times || !rows)
 		return err_set(-ENOENT, "the object of syscalls lacks a map");
 	if (value.latency)
 		value.timed = value.roles;
 	else if (p->session->options->io_latency)
 		value.timed = value.roles & ROLE_IO;
 	err = bpf_map__set_initial_value(cfg, &value, sizeof(value));
+	if (!err)
+		err = bpf_map__set_max_entries(rows, slots->count << slots->shift);
 	if (!err && !value.latency)
 		err = bpf_map__set_max_entries(times, 1);
 	if (err)
@@ -107,11 +116,15 @@ static int syscalls_start(struct probe *p)
 	if (!d->uring)
 		session_note(p->session, "io_uring operations are not counted: no tracepoint (%s)",
 			     strerror(-err));
+	d->rows_fd = probe_map_fd(p, "syscalls_rows");
 	d->rare_fd = probe_map_fd(p, "syscalls_rare");
 	d->spill_fd = probe_map_fd(p, "syscalls_spill");
-	d->shown_fd = probe_map_fd(p, "syscalls_shown");
 	d->times_fd = probe_map_fd(p, "syscalls_times");
 	d->cpus = libbpf_num_possible_cpus();
+	d->stripes = 1U << p->session->slots.cfg.shift;
+	d->rows = calloc(2UL * d->stripes, sizeof(*d->rows));
+	if (!d->rows)
+		return err_set(-ENOMEM, "no memory");
 	return d->cpus < 0 ? err_set(d->cpus, "cannot count the CPUs") : 0;
 }
 
@@ -122,30 +135,66 @@ static void syscalls_free(struct probe *p)
 	if (!d)
 		return;
 	store_free(&d->store);
+	free(d->rows);
 	free(d);
 	p->data = NULL;
 }
 
-static bool syscalls_event(struct probe *p, const struct event_head *head, size_t size)
+/* ---- reading the kernel's tables ---- */
+
+/* The slot's rows as they are now. */
+static int read_slot(struct syscalls_data *d, uint32_t slot)
+{
+	uint32_t first = slot * d->stripes;
+
+	for (uint32_t i = 0; i < d->stripes; i++) {
+		uint32_t row = first + i;
+
+		if (bpf_map_lookup_elem(d->rows_fd, &row, &d->rows[i]))
+			return err_set(-errno, "cannot read the system calls");
+	}
+	return 0;
+}
+
+static void empty_slot(struct syscalls_data *d, uint32_t slot)
+{
+	for (uint32_t i = 0; i < d->stripes; i++) {
+		uint32_t row = slot * d->stripes + i;
+
+		bpf_map_update_elem(d->rows_fd, &row, &d->rows[d->stripes], BPF_EXIST);
+	}
+}
+
+static void syscalls_collect(struct probe *p, uint32_t proc_id, uint32_t slot)
 {
 	struct syscalls_data *d = p->data;
 
-	if (head->kind != EVENT_SYSCALLS_FINAL)
-		return false;
-	if (!store_final(&d->store, head, size))
-		log_msg(LOG_WARN, "syscalls: a final record of %zu bytes is not one", size);
-	return true;
+	if (slot && read_slot(d, slot)) {
+		session_note(p->session, "%s", err_text());
+	} else if (slot) {
+		store_rows(&d->store, proc_id, d->rows, d->stripes);
+		empty_slot(d, slot);
+	}
+	store_end(&d->store, proc_id);
 }
 
-/* ---- reading the kernel's tables ---- */
-
-static void take_live(void *ctx, const void *data, size_t size)
+/* Those of all that live, or have not been taken out yet; slot 0 is those without one. */
+static int read_living(const struct probe *p, struct syscalls_data *d)
 {
-	struct syscalls_data *d = ctx;
-	const struct syscalls_live *live = data;
+	const struct slots *slots = &p->session->slots;
+	uint64_t used = p->session->counters[COUNTER_NEXT_SLOT] + 1;
+	int err = 0;
 
-	for (; size >= sizeof(*live); size -= sizeof(*live))
-		store_live(&d->store, live++);
+	for (uint32_t slot = 0; slot < slots->cfg.count && slot < used && !err; slot++) {
+		uint32_t proc_id = (uint32_t)slots->owners[slot];
+
+		if (slot && !proc_id)
+			continue;
+		err = read_slot(d, slot);
+		if (!err)
+			store_rows(&d->store, proc_id, d->rows, d->stripes);
+	}
+	return err;
 }
 
 /* A dead process counts no more: once its rows are taken they can go. */
@@ -181,16 +230,9 @@ static void read_spill(struct probe *p, struct syscalls_data *d)
 {
 	const uint64_t *counters = p->session->counters;
 	struct spill *percpu;
-	uint32_t id;
 
-	if (!counters[COUNTER_SPILLED_SYSCALLS] && !counters[COUNTER_LOST_SYSCALLS] &&
-	    !counters[COUNTER_LOST_ERRNO])
+	if (!counters[COUNTER_LOST_SYSCALLS] && !counters[COUNTER_LOST_ERRNO])
 		return;
-	while (!bpf_map_get_next_key(d->shown_fd, NULL, &id)) {
-		store_spilled_thread(&d->store, id);
-		if (bpf_map_delete_elem(d->shown_fd, &id))
-			break;
-	}
 	percpu = calloc((size_t)d->cpus, sizeof(*percpu));
 	if (!percpu)
 		abort();
@@ -270,9 +312,9 @@ static int syscalls_snapshot(struct probe *p, struct report *r)
 	struct syscalls_data *d = p->data;
 	int err;
 
-	err = session_iterate(p, "syscalls_live", take_live, d);
+	err = read_living(p, d);
 	if (!err)
-		err = read_rare(d); /* after the threads: a carry never comes before its wrap */
+		err = read_rare(d);
 	if (err)
 		return err;
 	read_spill(p, d);
@@ -301,7 +343,7 @@ const struct probe_class syscalls_probe = {
 	.sources = syscalls_sources,
 	.configure = syscalls_configure,
 	.start = syscalls_start,
-	.event = syscalls_event,
+	.collect = syscalls_collect,
 	.snapshot = syscalls_snapshot,
 	.free = syscalls_free,
 };

@@ -310,6 +310,9 @@ static int start_session(struct session *s)
 		return err_set(-errno, "cannot open the event ring");
 	for (size_t i = 0; i < s->nprobes && !err; i++)
 		err = start_probe(s, &s->probes[i]);
+	for (size_t i = 0; i < s->nprobes && !err; i++)
+		if (!strcmp(s->probes[i].class->name, "ledger") && s->probes[i].obj)
+			s->control->forgets = 1;
 	return err;
 }
 

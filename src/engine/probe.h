@@ -69,6 +69,11 @@ struct probe_class {
 	int (*seed)(struct probe *p);
 	/* A ring record that no one else took; returns true when it was this probe's. */
 	bool (*event)(struct probe *p, const struct event_head *head, size_t size);
+	/*
+	 * A process has ended and its slot is about to be handed back: what the probe keeps by slot
+	 * beside `slots` is to be taken and emptied. slot 0: it had none. May be NULL.
+	 */
+	void (*collect)(struct probe *p, uint32_t proc_id, uint32_t slot);
 	/* Regularly: takes in what the kernel side holds. May be NULL. */
 	void (*poll)(struct probe *p);
 	/*

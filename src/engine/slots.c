@@ -32,6 +32,7 @@ static void choose_size(struct session *s)
 	while (shift < MAX_SHIFT && 1 << shift < cpus)
 		shift++;
 	s->slots.cfg.shift = shift;
+	s->slots.cfg.own = cpus > 0 && cpus <= 1 << shift;
 	slots = SLOT_ROWS >> shift < MIN_SLOTS ? MIN_SLOTS : SLOT_ROWS >> shift;
 	s->slots.cfg.count = 1 + probe_limit(&s->target, "slot_owners", slots);
 	s->slots.cfg.wake = s->slots.cfg.count / 4 + 1;
@@ -193,15 +194,25 @@ static void take_slot(struct slots *sl, struct slot_map *m, uint32_t slot, uint6
 	}
 }
 
-static void collect(struct slots *sl, struct process *p)
+static void tell_probes(struct session *s, uint32_t proc_id, uint32_t slot)
 {
+	for (size_t i = 0; i < s->nprobes; i++)
+		if (s->probes[i].obj && s->probes[i].class->collect)
+			s->probes[i].class->collect(&s->probes[i], proc_id, slot);
+}
+
+static void collect(struct session *s, struct process *p)
+{
+	struct slots *sl = &s->slots;
 	uint32_t slot = p->slot;
 	uint64_t *all;
 
 	p->collected = true;
 	sl->collected++;
-	if (!slot || slot >= sl->cfg.count || sl->owners[slot] != p->proc_id)
+	if (!slot || slot >= sl->cfg.count || sl->owners[slot] != p->proc_id) {
+		tell_probes(s, p->proc_id, 0);
 		return;
+	}
 	all = calloc(1, sl->figures_size);
 	if (!all)
 		abort();
@@ -218,6 +229,7 @@ static void collect(struct slots *sl, struct process *p)
 		abort();
 	packed_read(p->figures, 0, sizeof(p->usage) / sizeof(*all), (uint64_t *)&p->usage);
 	free(all);
+	tell_probes(s, p->proc_id, slot);
 	bpf_map_update_elem(sl->free_fd, NULL, &slot, 0);
 }
 
@@ -231,12 +243,14 @@ void slots_retire(struct session *s, struct process *p)
 	s->slots.nfresh++;
 }
 
-static void collect_ripe(struct slots *sl)
+static void collect_ripe(struct session *s)
 {
+	struct slots *sl = &s->slots;
+
 	for (struct process *p = sl->ripe, *next; p; p = next) {
 		next = p->retired;
 		p->retired = NULL;
-		collect(sl, p);
+		collect(s, p);
 	}
 	sl->ripe = sl->fresh;
 	sl->fresh = NULL;
@@ -248,9 +262,9 @@ void slots_collect(struct session *s)
 	struct slots *sl = &s->slots;
 	bool many = sl->nfresh > sl->cfg.count / 8; /* others may be waiting for their slots */
 
-	collect_ripe(sl);
+	collect_ripe(s);
 	if (many)
-		collect_ripe(sl);
+		collect_ripe(s);
 }
 
 /* ---- questions ---- */

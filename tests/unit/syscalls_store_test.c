@@ -40,96 +40,105 @@ static uint64_t in_process(uint32_t proc_id, uint32_t nr)
 	return p ? tally_get(&p->calls, tally_key(ABI_NATIVE, nr, 0)) : 0;
 }
 
-static void see_live(uint32_t proc_id, uint32_t thread_id, uint32_t reads)
+static void put_error(struct syscalls_row *row, unsigned at, int err, uint64_t n)
 {
-	struct syscalls_live live = { .proc_id = proc_id, .thread_id = thread_id };
-
-	live.thread.counts[call_slot(SYS_read)] = reads;
-	live.thread.used[0] = SYS_read;
-	live.thread.nused = 1;
-	store_live(&store, &live);
+	row->errors[at] =
+		(struct call_error){ call_error_key(call_slot(SYS_read), (uint32_t)err), n };
 }
 
-static void see_final(uint32_t proc_id, uint32_t thread_id, uint32_t reads, uint32_t flags)
+/* Two stripes, of which the first has one read and no error. */
+static void see_rows(uint32_t proc_id, uint64_t reads)
 {
-	struct syscalls_final_short f = {
-		.head = { .kind = EVENT_SYSCALLS_FINAL,
-			  .flags = flags | FINAL_SHORT,
-			  .who = { .proc_id = proc_id, .thread_id = thread_id } },
-		.ncalls = 1,
-		.nerrors = 1,
-		.calls = { { SYS_read, reads } },
-		.errors = { { .count = reads / 2, .slot = SYS_read, .err = EAGAIN } },
-	};
+	struct syscalls_row rows[2] = { 0 };
 
-	assert_true(store_final(&store, &f.head, sizeof(f)));
+	rows[0].counts[call_slot(SYS_read)] = 1;
+	rows[1].counts[call_slot(SYS_read)] = reads - 1;
+	put_error(&rows[1], 3, EAGAIN, reads / 2);
+	store_rows(&store, proc_id, rows, 2);
 }
 
-static void a_thread_seen_alive_and_ended_counts_once(void **state)
+static void see_end(uint32_t proc_id, uint64_t reads)
 {
-	see_live(1, 7, 10);
-	see_live(1, 7, 25);
+	see_rows(proc_id, reads);
+	store_end(&store, proc_id);
+}
+
+static void a_process_seen_alive_and_ended_counts_once(void **state)
+{
+	see_rows(1, 10);
+	see_rows(1, 25);
 	assert_int_equal(in_tree(SYS_read), 25);
-	see_final(1, 7, 30, 0);
+	see_end(1, 30);
 	assert_int_equal(in_tree(SYS_read), 30);
 	assert_int_equal(in_process(1, SYS_read), 30);
-	assert_null(store.threads);
+	assert_null(store.seen);
 	assert_int_equal(tally_get(&store.tree, tally_key(ABI_NATIVE, SYS_read, EAGAIN)), 15);
 }
 
-static void a_whole_final_record_counts_every_slot(void **state)
+static void every_slot_of_a_row_counts(void **state)
 {
-	struct syscalls_final f = { .head = { .kind = EVENT_SYSCALLS_FINAL,
-					      .who = { .proc_id = 3 } } };
+	struct syscalls_row row = { 0 };
 
 	for (uint32_t slot = 0; slot < CALL_SLOTS; slot++)
-		f.thread.counts[slot] = slot + 1;
-	assert_true(store_final(&store, &f.head, sizeof(f)));
+		row.counts[slot] = slot + 1;
+	store_rows(&store, 3, &row, 1);
 	assert_int_equal(tally_total(&store.tree), CALL_SLOTS * (CALL_SLOTS + 1) / 2);
 	assert_int_equal(in_tree(slot_call(CALL_SLOTS - 1)), CALL_SLOTS);
 }
 
-static void a_cut_record_is_refused(void **state)
+/* Stripes have an error wherever there was room; what had none is in syscalls_rare. */
+static void an_error_is_one_wherever_it_stands(void **state)
 {
-	struct syscalls_final_short f = { .head = { .flags = FINAL_SHORT }, .ncalls = 1 };
+	struct rare_key elsewhere = { .proc_id = 1, .nr = SYS_read, .err = EAGAIN };
+	struct syscalls_row rows[2] = { 0 };
 
-	assert_false(store_final(&store, &f.head, sizeof(f) - 1));
-	f.head.flags = 0;
-	assert_false(store_final(&store, &f.head, sizeof(f)));
-	assert_int_equal(store.tree.n, 0);
+	put_error(&rows[0], 0, EAGAIN, 2);
+	put_error(&rows[0], 1, EIO, 1);
+	put_error(&rows[1], 5, EAGAIN, 3);
+	store_rows(&store, 1, rows, 2);
+	store_rare(&store, &elsewhere, 4);
+	assert_int_equal(tally_get(&store.tree, tally_key(ABI_NATIVE, SYS_read, EAGAIN)), 9);
+	assert_int_equal(tally_get(&store.tree, tally_key(ABI_NATIVE, SYS_read, EIO)), 1);
+	put_error(&rows[1], 5, EAGAIN, 10);
+	store_rows(&store, 1, rows, 2);
+	assert_int_equal(tally_get(&store.tree, tally_key(ABI_NATIVE, SYS_read, EAGAIN)), 16);
 }
 
-static void a_wrapped_count_goes_on(void **state)
+static void who_has_no_slot_is_in_the_tree(void **state)
 {
-	struct rare_key carry = { .proc_id = 1, .nr = SYS_read };
-
-	see_live(1, 7, 0xfffffff0);
-	see_live(1, 7, 5); /* 4 + 1: the count restarts at 1 */
-	store_rare(&store, &carry, 0xffffffff);
-	assert_true(in_tree(SYS_read) == 0x100000004);
-	store_rare(&store, &carry, 0xffffffff);
-	assert_true(in_tree(SYS_read) == 0x100000004);
+	see_rows(0, 10);
+	see_rows(0, 12);
+	assert_int_equal(in_tree(SYS_read), 12);
+	assert_null(store.processes);
 }
 
 static void rare_rows_go_with_their_process(void **state)
 {
 	struct rare_key key = { .proc_id = 1, .nr = 20, .abi = ABI_I386 };
 
-	see_final(1, 7, 2, 0);
+	see_rows(1, 2);
 	assert_false(store_rare(&store, &key, 3));
 	assert_false(store_rare(&store, &key, 4));
-	see_final(1, 8, 2, FINAL_GROUP_DEAD);
+	see_end(1, 4);
 	assert_true(store_rare(&store, &key, 5));
 	assert_int_equal(tally_get(&store.tree, tally_key(ABI_I386, 20, 0)), 5);
 	assert_null(store.rare);
 }
 
-static void a_spilled_thread_stays_in_the_tree(void **state)
+static void rare_rows_alone_go_with_their_process(void **state)
 {
-	see_live(1, 7, 10);
-	store_spilled_thread(&store, 7);
-	store_spill(&store, call_slot(SYS_read), &(struct spill){ 12, 1 });
-	store_spill(&store, call_slot(SYS_read), &(struct spill){ 14, 2 });
+	struct rare_key key = { .proc_id = 1, .nr = 20, .abi = ABI_I386 };
+
+	store_end(&store, 1);
+	assert_true(store_rare(&store, &key, 5));
+	assert_int_equal(tally_get(&store.tree, tally_key(ABI_I386, 20, 0)), 5);
+}
+
+static void what_no_table_had_room_for_stays_in_the_tree(void **state)
+{
+	see_rows(1, 10);
+	store_spill(&store, call_slot(SYS_read), &(struct spill){ 2, 1 });
+	store_spill(&store, call_slot(SYS_read), &(struct spill){ 4, 2 });
 	assert_int_equal(in_tree(SYS_read), 14);
 	assert_int_equal(tally_get(&store.tree, tally_key(ABI_NATIVE, SYS_read, ERR_UNKNOWN)), 2);
 }
@@ -137,7 +146,7 @@ static void a_spilled_thread_stays_in_the_tree(void **state)
 static void the_tree_outlives_its_processes(void **state)
 {
 	for (uint32_t id = 1; id <= 100; id++)
-		see_final(id, id, id, FINAL_GROUP_DEAD);
+		see_end(id, id);
 	assert_true(store.nprocesses <= 8);
 	assert_int_equal(store.nprocesses + store.processes_cut, 100);
 	assert_int_equal(in_tree(SYS_read), 5050);
@@ -147,7 +156,7 @@ static void the_tree_outlives_its_processes(void **state)
 static void the_living_are_not_dropped(void **state)
 {
 	for (uint32_t id = 1; id <= 20; id++)
-		see_final(id, id, 1, 0);
+		see_rows(id, 1);
 	assert_int_equal(store.nprocesses, 8);
 	assert_int_equal(store.processes_cut, 12);
 	assert_int_equal(in_tree(SYS_read), 20);
@@ -191,12 +200,13 @@ static void a_table_joins_conventions_and_sorts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_thread_seen_alive_and_ended_counts_once),
-		TEST(a_whole_final_record_counts_every_slot),
-		TEST(a_cut_record_is_refused),
-		TEST(a_wrapped_count_goes_on),
+		TEST(a_process_seen_alive_and_ended_counts_once),
+		TEST(every_slot_of_a_row_counts),
+		TEST(an_error_is_one_wherever_it_stands),
+		TEST(who_has_no_slot_is_in_the_tree),
 		TEST(rare_rows_go_with_their_process),
-		TEST(a_spilled_thread_stays_in_the_tree),
+		TEST(rare_rows_alone_go_with_their_process),
+		TEST(what_no_table_had_room_for_stays_in_the_tree),
 		TEST(the_tree_outlives_its_processes),
 		TEST(the_living_are_not_dropped),
 		TEST(a_table_joins_conventions_and_sorts),
