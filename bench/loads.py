@@ -7,6 +7,7 @@ its fastest part, a real program its wall time.
 import contextlib
 import os
 import subprocess
+import time
 
 import tools
 from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_CALLS, DWELL_RUN, EACH_STACK,
@@ -14,6 +15,7 @@ from tools import (BPFTRACE_CALLS, BPFTRACE_SWITCH, CLOCK_SCHED, DWELL_CALLS, DW
                    NONE, OFFCPUTIME, PERF_OFTEN, PERF_SCHED, PERF_TRACE, SAMPLE_OFTEN, STACKS,
                    STRACE, SYSCALLS, option, probe)
 
+SETTLE = 0.3  # seconds
 CPU = "1" if (os.cpu_count() or 1) > 1 else "0"
 
 
@@ -62,6 +64,9 @@ class Program:
         with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(folder, "ns"))  # the time of a run before is none of this one
         subprocess.run(["sh", "-c", self.prepare], cwd=folder, env=env, check=True)
+        # what the run before left to be written would meet those that start at once the most
+        os.sync()
+        time.sleep(SETTLE)
         output(tool.argv(["sh", "-c", TIMED + self.script]), cwd=folder, env=env)
         with open(os.path.join(folder, "ns"), encoding="ascii") as f:
             return int(f.read()) / 1e6
