@@ -97,6 +97,7 @@ struct task_io_accounting {
 struct qstr {
 	const unsigned char *name;
 	u32 len;
+	u64 hash_len; /* that, and the hash that the directory's cache finds the name by */
 } SLICE;
 
 struct super_block {

@@ -121,12 +121,12 @@ static __always_inline bool io_keep(__u64 key, const struct io_request *r)
 	return io_unseen_end(key) && !bpf_map_update_elem(&io_requests, &key, r, BPF_NOEXIST);
 }
 
-static __always_inline int io_make(struct bio *bio, struct target *t)
+static __always_inline int io_make(struct bio *bio, struct slot_owner who)
 {
 	__u32 bytes = KREAD(bio, bi_iter.bi_size), op = io_block_op(bio, bytes);
-	struct io_slot *s = SLOT_OF(io_slots, t);
+	struct io_slot *s = SLOT_ROW(io_slots, who.slot);
 	struct io_state *state = io_state_of();
-	struct io_request r = { .who = slot_owner(t) };
+	struct io_request r = { .who = who };
 	__u64 key = (__u64)bio;
 	struct io_device *d;
 
@@ -155,24 +155,24 @@ static __always_inline int io_make(struct bio *bio, struct target *t)
 SEC_TP("block_getrq")
 int BPF_PROG(io_getrq, struct bio *bio)
 {
-	struct target *t = target_current();
+	struct slot_owner who = running_owner();
 
-	return t ? io_make(bio, t) : 0;
+	return who.proc_id ? io_make(bio, who) : 0;
 }
 
 static __always_inline int io_join(struct bio *bio)
 {
-	struct target *t = target_current();
+	struct slot_owner who = running_owner();
 	struct io_device *d;
 	struct io_slot *s;
 	__u32 bytes, op, row;
 
-	if (!t)
+	if (!who.proc_id)
 		return 0;
 	bytes = KREAD(bio, bi_iter.bi_size);
 	op = io_block_op(bio, bytes);
 	barrier_var(op);
-	s = SLOT_OF(io_slots, t);
+	s = SLOT_ROW(io_slots, who.slot);
 	row = io_device_row(io_disk_of(bio));
 	d = bpf_map_lookup_elem(&io_devices, &row);
 	if (op >= IO_BLOCK_OPS || !s || !d)
@@ -225,16 +225,14 @@ static long io_chain_step(__u32 i, struct io_chain *chain)
 	return 0;
 }
 
-/* What a request is kept by; 0: it is not ours. */
+/* What a request would be kept by if it is ours; 0: it is not. */
 static __noinline __u64 io_request_key(struct request *rq, bool rekeyed)
 {
-	struct io_chain chain = { .bio = BPF_CORE_READ(rq, bio) };
+	struct io_chain chain = { .bio = KREAD(rq, bio) };
 	__u64 key = (__u64)chain.bio, rq_key = (__u64)rq;
 
-	if (key && bpf_map_lookup_elem(&io_requests, &key))
+	if (!rekeyed || (key && bpf_map_lookup_elem(&io_requests, &key)))
 		return key;
-	if (!rekeyed)
-		return 0;
 	if (bpf_map_lookup_elem(&io_requests, &rq_key))
 		return rq_key;
 	bpf_loop(IO_CHAIN, io_chain_step, &chain, 0);

@@ -88,7 +88,7 @@ static int io_configure(struct probe *p, struct bpf_object *obj)
 	if (!err)
 		err = size_map(obj, "io_files", cfg.files);
 	if (!err)
-		err = size_map(obj, "io_file_rows", cfg.files);
+		err = size_map(obj, "io_path_rows", cfg.files);
 	if (!err)
 		err = size_map(obj, "io_file_names", cfg.files);
 	if (!err)

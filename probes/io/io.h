@@ -91,12 +91,29 @@ struct io_file_key {
 	__u32 generation; /* and kind: tells a file from a deleted one that had its number */
 };
 
-/* A row of io_files: a file of the tree. Row 0 is `other`. */
+/*
+ * A path without walking it: a file that is made anew again and again, a journal say, is one row.
+ * Names that are the same in all of this are taken for the same; user space joins what is one path.
+ */
+struct io_path_key {
+	__u64 dir; /* its directory: inode ^ generation << 32 */
+	/*
+	 * struct qstr.hash_len: a hash of 32 bits, salted with the directory's address in the cache,
+	 * and the length. So a directory that has left the cache meanwhile makes it another path.
+	 */
+	__u64 name;
+	__u64 tail; /* its last eight bytes */
+	__u32 dev;
+	__u32 kind; /* enum io_kind */
+};
+
+/* A row of io_files: a path of the tree's. Row 0 is `other`. */
 struct io_file {
-	struct io_file_key key;
-	__u32 kind;    /* enum io_kind */
-	__u32 proc_id; /* who used it first */
-	__u64 dir;     /* inode of its directory */
+	struct io_file_key key; /* of the first that had it */
+	__u64 inodes;           /* files that have had it, one after the other */
+	__u32 kind;             /* enum io_kind */
+	__u32 proc_id;          /* who used it first */
+	__u64 dir;              /* inode of its directory */
 	__u64 opens, syncs, seeks;
 	struct io_moved moved[2];
 	__u64 errors; /* of reads, writes, seeks and syncs */
@@ -131,7 +148,8 @@ struct io_cfg {
 
 _Static_assert(sizeof(struct io_slot) % 8 == 0, "struct io_slot has a tail");
 _Static_assert(sizeof(struct io_file_key) == 16, "struct io_file_key has holes");
-_Static_assert(sizeof(struct io_file) == 120, "struct io_file has holes");
+_Static_assert(sizeof(struct io_path_key) == 32, "struct io_path_key has holes");
+_Static_assert(sizeof(struct io_file) == 128, "struct io_file has holes");
 _Static_assert(sizeof(struct io_device) == 40 + 64 * IO_BLOCK_OPS + 64 + 32,
 	       "struct io_device has holes");
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows of files. The kernel side tells files apart: one that is made anew again and again, a
- * journal say, has a row each time (struct io_file). Here those of one path are one row.
+ * Rows of files. The kernel side tells paths apart by directory and name (struct io_path_key), and
+ * may take one for two, see there: here those of one path are one row.
  */
 #include <bpf/bpf.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct path_sum {
 	struct io_file sum;
 	uint64_t path;  /* hash; of a file without a name its row */
 	uint32_t first; /* row; it has the name and who used it first */
-	uint32_t inodes;
+	uint64_t inodes;
 };
 
 /* ---- paths ---- */
@@ -136,22 +136,23 @@ static struct path_sum *sum_paths(const struct io_maps *m, uint64_t used, size_t
 	if (!sums)
 		abort();
 	map_window_reach(m->files_map, (rows + 1) * sizeof(*m->files));
-	*n = 0;
+	*n = *seen = 0;
 	for (uint32_t row = 1; row <= rows; row++) {
 		const struct io_file *f = &m->files[row];
 
-		/* a row that another CPU was quicker to give the same file stays empty */
-		if (f->key.ino || f->opens)
-			sums[(*n)++] = (struct path_sum){
-				.sum = *f, .path = path_hash(m, row), .first = row, .inodes = 1
-			};
+		/* a row that another CPU was quicker to give the same path stays empty */
+		if (!f->key.ino && !f->opens)
+			continue;
+		sums[(*n)++] = (struct path_sum){
+			.sum = *f, .path = path_hash(m, row), .first = row, .inodes = f->inodes
+		};
+		*seen += f->inodes;
 	}
-	*seen = *n;
 	qsort(sums, *n, sizeof(*sums), by_path);
 	for (size_t i = 1; i < *n; i++) {
 		if (sums[i].path == sums[kept].path) {
 			add(&sums[kept].sum, &sums[i].sum);
-			sums[kept].inodes++;
+			sums[kept].inodes += sums[i].inodes;
 		} else {
 			sums[++kept] = sums[i];
 		}
@@ -174,7 +175,7 @@ static const char *file_label(struct report *r, const struct io_maps *m, const s
 	return report_printf(r, "%s%s", cut ? "..." : "", *path ? path : "/");
 }
 
-static void add_file(struct io_file_row *row, const struct io_file *f, uint32_t inodes)
+static void add_file(struct io_file_row *row, const struct io_file *f, uint64_t inodes)
 {
 	row->inodes += inodes;
 	row->opens += f->opens;

@@ -412,7 +412,7 @@ static bool process_any(const void *row)
 	SHAPE_ROWS("files", report, io.files, io.nfiles, file_shape,		\
 		   "by bytes moved; sockets and pipes are in kinds only"),	\
 	SHAPE_AS("files_seen", U64, report, io.files_seen, UNIT_COUNT, GAUGE,	\
-		 "files told apart (--limit io_files=N; beyond them: row other)"), \
+		 "files told apart (--limit io_files=N paths; beyond them: row other)"), \
 	SHAPE_ROWS("devices", report, io.devices, io.ndevices, device_shape,	\
 		   "by whole disk"),						\
 	SHAPE_ABSENT(io.absent)

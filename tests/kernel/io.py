@@ -219,6 +219,53 @@ def a_file_made_again_and_again_is_one_row():
 
 
 @test
+def a_file_made_again_needs_no_further_row():
+    with disks.folder() as d:
+        path = f"{d}/journal"
+        result = run(["/usr/bin/python3", "-S", "-E", "-c", AGAIN, path], "--limit", "io_files=100")
+        row = file_of(io_of(result), path)
+        assert row["inodes"] == row["opens"] == row["writes"] == 40, row
+        result = run(["/bin/sh", "-c", f"i=0; while [ $i -lt 40 ]; do : > {path}; rm {path}; i=$((i+1)); done"],
+                     "--limit", "io_files=30")
+        row = file_of(io_of(result), path)
+        assert row["inodes"] == row["opens"] == 40, row
+        assert not result.summary["trust"]["folded"]["io_calls_in_other"], result.summary["trust"]
+
+
+DIRECTORIES = """
+import os, sys
+for n in range(8):
+    at = f"{sys.argv[1]}/{n}"
+    os.mkdir(at)
+    for name in ("a", "result.of.the.run"):
+        with open(f"{at}/{name}", "wb") as f:
+            f.write(b"x" * (n + 1))
+        os.unlink(f"{at}/{name}")
+    os.rmdir(at)
+"""
+
+
+@test
+def the_same_name_in_another_directory_is_another_file():
+    # the file system gives each directory the inode that the one before it had
+    with disks.ext4() as d:
+        io = io_of(run(["/usr/bin/python3", "-c", DIRECTORIES, d]))
+        for name in ("a", "result.of.the.run"):
+            seen = [file_of(io, f"{d}/{n}/{name}") for n in range(8)]
+            assert [f["written_bytes"] for f in seen] == list(range(1, 9)), seen
+            assert all(f["inodes"] == 1 for f in seen), seen
+
+
+@test
+def two_names_of_a_file_are_one_row():
+    with disks.folder() as d:
+        script = f"echo one > {d}/first; ln {d}/first {d}/second; echo two >> {d}/second; " \
+                 f"mv {d}/second {d}/third; echo three >> {d}/third"
+        row = file_of(io_of(run(["/bin/sh", "-c", script])), f"{d}/first")
+        assert (row["opens"], row["writes"], row["inodes"]) == (3, 3, 1), row
+
+
+@test
 def fsyncs_are_timed_always():
     def check():
         with disks.ext4() as d:
