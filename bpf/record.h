@@ -125,7 +125,8 @@ enum counter {
 	COUNTER_OTHER_WAKER,   /* waker table full: counted in the row `other` */
 	COUNTER_LOST_SYSCALLS, /* syscalls_rare full: a call counted for the tree, without its name */
 	COUNTER_LOST_ERRNO,    /* errno table full: counted in the row `other` */
-	COUNTER_UNTOLD_END,    /* a thread's end that had no account to tell of */
+	COUNTER_LOST_CALL_TIME, /* no memory for a thread: its call is not timed */
+	COUNTER_UNTOLD_END,     /* a thread's end that had no account to tell of */
 	COUNTER_UNSEEN_ARRIVAL, /* a thread left its CPU that no event had put on it */
 	COUNTER_UNSEEN_WAKE,    /* a blocked thread came to a CPU and no event had woken it */
 	COUNTER_STALE,          /* raw_tp: a dead thread's entry under a new thread's address */

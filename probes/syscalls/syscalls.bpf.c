@@ -93,12 +93,14 @@ static __always_inline struct syscalls_thread *calling_thread(struct task_struct
 /* How long the call took; 0: nobody saw it begin. */
 static __always_inline __u64 call_time(void)
 {
-	struct syscalls_thread *c = calling_thread(bpf_get_current_task_btf());
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct syscalls_thread *c = calling_thread(task);
 	__u64 enter = c ? c->enter_ns : 0;
 
 	if (!enter)
 		return 0;
 	c->enter_ns = 0;
+	task_map_delete(&syscalls_threads, task);
 	return bpf_ktime_get_ns() - enter;
 }
 
@@ -263,6 +265,8 @@ static __always_inline struct syscalls_thread *calling_open(struct task_struct *
 	c = task_map_create(&syscalls_threads, task, &no_time);
 	if (c)
 		c->thread_id = t->thread_id;
+	else
+		counter_add(COUNTER_LOST_CALL_TIME);
 	return c;
 }
 
@@ -271,6 +275,8 @@ static __always_inline int note_enter(__u64 nr)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscalls_thread *c;
 
+	if (nr == __NR_exit || nr == __NR_exit_group) /* they do not return */
+		return 0;
 	if (!syscalls_cfg.latency && !(call_role(call_slot(nr)) & syscalls_cfg.timed))
 		return 0;
 	c = calling_thread(task);

@@ -28,6 +28,8 @@ static const struct loss losses[] = {
 	  "table syscalls_rare full: a call stands in the tree's totals, without its name" },
 	{ COUNTER_LOST_ERRNO, "errnos_lost",
 	  "errno table full: an error is counted without its errno" },
+	{ COUNTER_LOST_CALL_TIME, "calls_not_timed",
+	  "--syscall-latency, --io-latency: no memory for a thread: its call has no time" },
 	{ COUNTER_LOST_QUOTA, "quotas_lost", "a control group with a CPU quota is not told of" },
 	{ COUNTER_LOST_SOCKET, "connections_not_followed",
 	  "no memory for a TCP socket: its segments, RTT and end are missing" },

@@ -55,6 +55,17 @@ def an_error_without_a_name_is_other_on_the_screen():
 
 
 @test
+def a_call_without_room_for_its_time_is_said():
+    # state by task address: one thread has the only place while it waits for the other
+    result = lib.run(["/bin/sh", "-c", "/bin/true; :"], "--syscall-latency", "--source",
+                     "ledger=raw_tp", "--limit", "syscalls_threads=1", check=False)
+    timed = sum(c["time"]["count"] for c in result.calls().values() if "time" in c)
+    lost = result.summary["trust"]["lost"]["calls_not_timed"]
+    # of the command's own exec the beginning is dwell's
+    assert lost > 0 and timed + lost + 1 == result.summary["syscalls"]["total"], (timed, lost)
+
+
+@test
 def exec_by_descriptor_is_execveat():
     code = ("import os; fd = os.open('/bin/true', os.O_RDONLY | os.O_CLOEXEC);"
             "os.execve(fd, ['true'], {})")
