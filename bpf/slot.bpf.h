@@ -80,8 +80,9 @@ static __always_inline void slot_add(__u64 *v, __u64 n)
 
 /*
  * The same, of a figure that only system calls and io_uring's completions add to, in the context
- * of a thread: of two of them none comes inside the other, as preemption is off in a tracepoint's
- * program, and a process whose rows are taken back has no thread any more.
+ * of a thread. Of two of them none comes inside the other: up to 6.18 preemption is off in a
+ * tracepoint's program, and a kernel that leaves it on does not run a program again on a CPU where
+ * it is under way (recursion_missed). A process whose rows are taken back has no thread any more.
  */
 static __always_inline void slot_add_call(__u64 *v, __u64 n)
 {

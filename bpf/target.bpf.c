@@ -62,7 +62,10 @@ static __always_inline struct target *adopt(task_ref task, struct target *init,
 		slot_open(init);
 		counter_add(COUNTER_PROCESSES_BORN);
 	}
-	*t = *init;
+	/* a thread that is found at the attach may run: who has no number is nobody's yet */
+	t->slot = init->slot;
+	barrier();
+	t->proc_id = init->proc_id;
 	counter_add(COUNTER_THREADS_BORN);
 	tell_birth(init, task, parent);
 	return t;

@@ -27,7 +27,7 @@ struct {
 	__type(value, struct io_file);
 } io_files SEC(".maps");
 
-/* By file; one that has been forgotten is found by its path, and counted as another file. */
+/* By file; one that has been forgotten is found by its path. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, IO_INODES);
@@ -147,8 +147,10 @@ __noinline __u32 io_file_find(const struct io_file_key *wanted, __u64 file, __u3
 	if (!row || bpf_map_update_elem(&io_file_rows, &key, &row, BPF_NOEXIST))
 		return row;
 	f = bpf_map_lookup_elem(&io_files, &row);
-	if (f)
-		slot_add(&f->inodes, 1);
+	if (!f || (f->inodes && f->key.ino == key.ino && f->key.generation == key.generation))
+		return row; /* the index had forgotten it */
+	f->key = key;
+	slot_add(&f->inodes, 1);
 	return row;
 }
 

@@ -6,7 +6,7 @@
  * Hooks: system calls by the one program on sys_exit (calls.bpf.h); page cache
  *        (cache.bpf.h); block layer (block.bpf.h); io_uring_complete; sys_enter_fsync and
  *        _fdatasync. Cost: see docs/benchmarks.md.
- * Keeps: io_slots by process, io_files by file, io_devices by disk: cumulative.
+ * Keeps: io_slots by process, io_files by path, io_devices by disk: cumulative.
  */
 #include <linux/io_uring.h>
 

@@ -94,6 +94,7 @@ struct io_file_key {
 /*
  * A path without walking it: a file that is made anew again and again, a journal say, is one row.
  * Names that are the same in all of this are taken for the same; user space joins what is one path.
+ * Limit: in a directory that has been renamed the names used before keep their former path.
  */
 struct io_path_key {
 	__u64 dir; /* its directory: inode ^ generation << 32 */
@@ -109,11 +110,11 @@ struct io_path_key {
 
 /* A row of io_files: a path of the tree's. Row 0 is `other`. */
 struct io_file {
-	struct io_file_key key; /* of the first that had it */
+	struct io_file_key key; /* of the last file that had it */
 	__u64 inodes;           /* files that have had it, one after the other */
 	__u32 kind;             /* enum io_kind */
 	__u32 proc_id;          /* who used it first */
-	__u64 dir;              /* inode of its directory */
+	__u64 dir;              /* as in its path's key */
 	__u64 opens, syncs, seeks;
 	struct io_moved moved[2];
 	__u64 errors; /* of reads, writes, seeks and syncs */

@@ -85,7 +85,9 @@ __noinline int rare_add(const struct rare_key *wanted, __u64 n)
 	return 0;
 }
 
-/* A call has failed. Its place is empty, its own, or that of another (call, errno). */
+#define ERROR_PLACES 4 /* that a (call, errno) may have */
+
+/* A call has failed. A place is empty, its own, or that of another (call, errno). */
 __noinline int count_error(struct syscalls_row *row, __u32 slot, __u32 err, __u32 proc_id)
 {
 	struct rare_key key = { .proc_id = proc_id, .nr = slot_call(slot), .err = err };
@@ -94,16 +96,18 @@ __noinline int count_error(struct syscalls_row *row, __u32 slot, __u32 err, __u3
 
 	if (!row)
 		return 0;
-	e = &row->errors[(slot * 7 + err) & (CALL_ERRORS - 1)];
-	found = e->key;
-	if (!found) {
-		found = __sync_val_compare_and_swap(&e->key, 0, mine);
-		found = found ? found : mine;
+#pragma unroll
+	for (__u32 i = 0; i < ERROR_PLACES; i++) {
+		e = &row->errors[(slot * 7 + err + i) & (CALL_ERRORS - 1)];
+		found = e->key;
+		if (!found)
+			found = __sync_val_compare_and_swap(&e->key, 0, mine) ?: mine;
+		if (found != mine)
+			continue;
+		slot_add_call(&e->count, 1);
+		return 0;
 	}
-	if (found != mine)
-		return rare_add(&key, 1);
-	slot_add_call(&e->count, 1);
-	return 0;
+	return rare_add(&key, 1);
 }
 
 /* A number without a slot, or of another convention. */

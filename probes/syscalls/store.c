@@ -71,6 +71,7 @@ static void make_room(struct store *s)
 	for (size_t i = 0; i < drop; i++)
 		drop_process(s, dead[i].process);
 	s->processes_cut += drop;
+	s->crowded = !drop;
 	free(dead);
 }
 
@@ -81,12 +82,10 @@ static struct calls_process *process_of(struct store *s, uint32_t proc_id)
 
 	if (p)
 		return p;
-	if (s->nprocesses >= s->max_processes)
+	if (s->nprocesses >= s->max_processes && !s->crowded)
 		make_room(s);
-	if (s->nprocesses >= s->max_processes) {
-		s->processes_cut++;
+	if (s->nprocesses >= s->max_processes)
 		return NULL;
-	}
 	p = must_calloc(sizeof(*p));
 	p->proc_id = proc_id;
 	HASH_ADD(hh, s->processes, proc_id, sizeof(p->proc_id), p);
@@ -111,13 +110,10 @@ static struct calls_seen *find_seen(const struct store *s, uint32_t proc_id)
 	return seen;
 }
 
-static struct calls_seen *seen_of(struct store *s, uint32_t proc_id)
+static struct calls_seen *new_seen(struct store *s, uint32_t proc_id)
 {
-	struct calls_seen *seen = find_seen(s, proc_id);
+	struct calls_seen *seen = must_calloc(sizeof(*seen));
 
-	if (seen)
-		return seen;
-	seen = must_calloc(sizeof(*seen));
 	seen->proc_id = proc_id;
 	HASH_ADD(hh, s->seen, proc_id, sizeof(seen->proc_id), seen);
 	return seen;
@@ -150,38 +146,48 @@ static void sum_rows(const struct syscalls_row *rows, size_t n, struct tally *su
 	}
 }
 
-void store_rows(struct store *s, uint32_t proc_id, const struct syscalls_row *rows, size_t n)
+bool store_rows(struct store *s, uint32_t proc_id, const struct syscalls_row *rows, size_t n)
 {
-	struct calls_process *p = proc_id ? process_of(s, proc_id) : NULL;
-	struct calls_seen *seen = seen_of(s, proc_id);
+	struct calls_seen *seen = find_seen(s, proc_id);
 	struct tally sum = { 0 };
+	struct calls_process *p;
 
 	sum_rows(rows, n, &sum);
+	if (!sum.n)
+		return false;
+	p = proc_id ? process_of(s, proc_id) : NULL;
+	if (!seen) {
+		seen = new_seen(s, proc_id);
+		s->processes_cut += proc_id && !p;
+	}
 	for (uint32_t i = 0; i < sum.n; i++)
 		add(s, p, sum.rows[i].key, tally_set(&seen->seen, sum.rows[i].key, sum.rows[i].n));
 	tally_clear(&sum);
+	return true;
 }
 
 void store_end(struct store *s, uint32_t proc_id)
 {
-	struct calls_process *p =
-		process_of(s, proc_id); /* it may have but rare rows, yet to come */
+	struct calls_process *p = find_process(s, proc_id);
 	struct calls_seen *seen = find_seen(s, proc_id);
 
 	if (seen)
 		drop_seen(s, seen);
 	if (p)
 		p->dead = true;
+	s->crowded = false;
 }
 
 /* ---- what has no room in a row ---- */
 
 bool store_rare(struct store *s, const struct rare_key *key, uint64_t n)
 {
-	struct calls_process *p = process_of(s, key->proc_id);
+	struct calls_process *p = find_process(s, key->proc_id);
+	bool dead = p ? p->dead : s->gone && s->gone(s->ctx, key->proc_id);
 	struct calls_rare *r = NULL;
-	bool dead = p && p->dead;
 
+	if (!p && !dead)
+		p = process_of(s, key->proc_id);
 	HASH_FIND(hh, s->rare, key, sizeof(*key), r);
 	add(s, p, tally_key(key->abi, key->nr, key->err), n - (r ? r->seen : 0));
 	if (dead && r) {

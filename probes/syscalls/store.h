@@ -44,7 +44,9 @@ struct store {
 	struct tally tree;
 	struct calls_process *processes;
 	size_t nprocesses, max_processes;
+	bool crowded; /* there was none to drop, and none has ended since */
 	uint64_t (*worth)(void *ctx, uint32_t proc_id); /* of a dead one's row; NULL: its calls */
+	bool (*gone)(void *ctx, uint32_t proc_id);      /* ended and taken in; NULL: none is */
 	void *ctx;
 	uint64_t processes_cut; /* folded into the tree, or never had a row */
 	struct calls_seen *seen;
@@ -52,8 +54,11 @@ struct store {
 	struct spill spilled[SPILL_ENTRIES];
 };
 
-/* The n rows, a stripe each, that a process (0: those without a slot) has just now. */
-void store_rows(struct store *s, uint32_t proc_id, const struct syscalls_row *rows, size_t n);
+/*
+ * The n rows, a stripe each, that a process (0: those without a slot) has just now. Whether there
+ * is anything in them.
+ */
+bool store_rows(struct store *s, uint32_t proc_id, const struct syscalls_row *rows, size_t n);
 /* The process has ended; store_rows() has had its last. */
 void store_end(struct store *s, uint32_t proc_id);
 /* A row of syscalls_rare; returns true when its process is dead: it can be deleted. */

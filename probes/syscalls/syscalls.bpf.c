@@ -161,7 +161,7 @@ static __noinline __u32 call_identify(__u64 nr, __s64 ret)
 	struct running *r = running();
 	__u32 slot;
 
-	if (!t || !r || (t->flags & TARGET_PREEXEC))
+	if (!t || !t->proc_id || !r || (t->flags & TARGET_PREEXEC))
 		return CALL_SLOTS;
 	call_resolve(call, task);
 	call->proc_id = t->proc_id;
@@ -173,6 +173,8 @@ static __noinline __u32 call_identify(__u64 nr, __s64 ret)
 	}
 	slot = call_slot(call->nr);
 	if (call->abi != ABI_NATIVE || slot >= CALL_SLOTS) {
+		if (syscalls_cfg.latency | syscalls_cfg.timed)
+			call_time(); /* there is no row for it */
 		count_rare(call);
 		return CALL_SLOTS;
 	}

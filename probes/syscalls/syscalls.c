@@ -13,6 +13,7 @@
 
 #include "analysis.h"
 #include "err.h"
+#include "harvest.h"
 #include "roles.h"
 #include "session.h"
 #include "store.h"
@@ -37,6 +38,7 @@ static const struct source syscalls_sources[] = {
 /* More than the session keeps, so that its rows have calls. */
 #define PROCESSES_KEPT (TREE_MAX + TREE_MAX / 2)
 #define RARE_BATCH 1024
+#define ENDED_MANY 4096
 
 struct syscalls_data {
 	struct store store;
@@ -46,6 +48,7 @@ struct syscalls_data {
 	int cpus;
 	uint32_t stripes;
 	struct syscalls_row *rows; /* of one slot, and as many empty ones */
+	size_t ended;              /* processes, since syscalls_rare was read */
 };
 
 static bool wants_latency(const struct probe *p)
@@ -95,9 +98,15 @@ static int syscalls_configure(struct probe *p, struct bpf_object *obj)
 /* As the session keeps its rows: by lifetime; 0: it has forgotten this one. */
 static uint64_t process_worth(void *ctx, uint32_t proc_id)
 {
-	const struct process *p = tree_find(ctx, proc_id);
+	const struct session *s = ctx;
+	const struct process *p = tree_find(&s->tree, proc_id);
 
 	return p ? (p->end_ns > p->start_ns ? p->end_ns - p->start_ns : UINT64_MAX) : 0;
+}
+
+static bool is_gone(void *ctx, uint32_t proc_id)
+{
+	return harvest_is_gone(ctx, proc_id);
 }
 
 static int syscalls_start(struct probe *p)
@@ -110,7 +119,8 @@ static int syscalls_start(struct probe *p)
 	p->data = d;
 	d->store.max_processes = PROCESSES_KEPT;
 	d->store.worth = process_worth;
-	d->store.ctx = &p->session->tree;
+	d->store.gone = is_gone;
+	d->store.ctx = p->session;
 	d->latency = wants_latency(p);
 	d->uring = !err || !probe_error(p, "syscalls_uring_sqe");
 	if (!d->uring)
@@ -156,26 +166,27 @@ static int read_slot(struct syscalls_data *d, uint32_t slot)
 	return 0;
 }
 
-static void empty_slot(struct syscalls_data *d, uint32_t slot)
+static int empty_slot(struct syscalls_data *d, uint32_t slot)
 {
 	for (uint32_t i = 0; i < d->stripes; i++) {
 		uint32_t row = slot * d->stripes + i;
 
-		bpf_map_update_elem(d->rows_fd, &row, &d->rows[d->stripes], BPF_EXIST);
+		if (bpf_map_update_elem(d->rows_fd, &row, &d->rows[d->stripes], BPF_EXIST))
+			return err_set(-errno, "cannot empty the system calls' rows");
 	}
+	return 0;
 }
 
-static void syscalls_collect(struct probe *p, uint32_t proc_id, uint32_t slot)
+static int syscalls_collect(struct probe *p, uint32_t proc_id, uint32_t slot)
 {
 	struct syscalls_data *d = p->data;
+	int err = slot ? read_slot(d, slot) : 0;
 
-	if (slot && read_slot(d, slot)) {
-		session_note(p->session, "%s", err_text());
-	} else if (slot) {
-		store_rows(&d->store, proc_id, d->rows, d->stripes);
-		empty_slot(d, slot);
-	}
+	if (slot && !err && store_rows(&d->store, proc_id, d->rows, d->stripes))
+		err = empty_slot(d, slot);
 	store_end(&d->store, proc_id);
+	d->ended++;
+	return err;
 }
 
 /* Those of all that live, or have not been taken out yet; slot 0 is those without one. */
@@ -224,6 +235,18 @@ static int read_rare(struct syscalls_data *d)
 		from = &at;
 	}
 	return 0;
+}
+
+/* Errors that found no place in their row: those of the dead make room for others. */
+static void syscalls_poll(struct probe *p)
+{
+	struct syscalls_data *d = p->data;
+
+	if (d->ended < ENDED_MANY)
+		return;
+	d->ended = 0;
+	if (read_rare(d))
+		session_note(p->session, "%s", err_text());
 }
 
 static void read_spill(struct probe *p, struct syscalls_data *d)
@@ -344,6 +367,7 @@ const struct probe_class syscalls_probe = {
 	.configure = syscalls_configure,
 	.start = syscalls_start,
 	.collect = syscalls_collect,
+	.poll = syscalls_poll,
 	.snapshot = syscalls_snapshot,
 	.free = syscalls_free,
 };

@@ -57,7 +57,7 @@ static inline __u64 call_error_key(__u32 slot, __u32 err)
 /* Calls of one process on one CPU, or on those that share a stripe; map `syscalls_rows`. */
 struct syscalls_row {
 	__u64 counts[CALL_SLOTS];
-	/* each (call, errno) has one place, who finds another's there goes to syscalls_rare */
+	/* a (call, errno) has few places; who finds others' there goes to syscalls_rare */
 	struct call_error errors[CALL_ERRORS];
 };
 

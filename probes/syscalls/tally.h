@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counts by system call and error: a small sorted array, for a thread makes a few dozen
+ * Counts by system call and error: a small sorted array, for a process makes a few dozen
  * different calls. In the order of the keys all calls come first, then their errors.
  */
 #ifndef DWELL_SYSCALLS_TALLY_H

@@ -71,9 +71,10 @@ struct probe_class {
 	bool (*event)(struct probe *p, const struct event_head *head, size_t size);
 	/*
 	 * A process has ended and its slot is about to be handed back: what the probe keeps by slot
-	 * beside `slots` is to be taken and emptied. slot 0: it had none. May be NULL.
+	 * beside `slots` is to be taken and emptied. slot 0: it had none. 0, or -errno: the slot is not
+	 * used again. May be NULL.
 	 */
-	void (*collect)(struct probe *p, uint32_t proc_id, uint32_t slot);
+	int (*collect)(struct probe *p, uint32_t proc_id, uint32_t slot);
 	/* Regularly: takes in what the kernel side holds. May be NULL. */
 	void (*poll)(struct probe *p);
 	/*

@@ -194,11 +194,19 @@ static void take_slot(struct slots *sl, struct slot_map *m, uint32_t slot, uint6
 	}
 }
 
-static void tell_probes(struct session *s, uint32_t proc_id, uint32_t slot)
+static int tell_probes(struct session *s, uint32_t proc_id, uint32_t slot)
 {
-	for (size_t i = 0; i < s->nprobes; i++)
-		if (s->probes[i].obj && s->probes[i].class->collect)
-			s->probes[i].class->collect(&s->probes[i], proc_id, slot);
+	int err = 0;
+
+	for (size_t i = 0; i < s->nprobes; i++) {
+		struct probe *p = &s->probes[i];
+
+		if (!p->obj || !p->class->collect || !p->class->collect(p, proc_id, slot))
+			continue;
+		session_note(s, "a process's figures are not taken: %s", err_text());
+		err = -EIO;
+	}
+	return err;
 }
 
 static void collect(struct session *s, struct process *p)
@@ -229,8 +237,8 @@ static void collect(struct session *s, struct process *p)
 		abort();
 	packed_read(p->figures, 0, sizeof(p->usage) / sizeof(*all), (uint64_t *)&p->usage);
 	free(all);
-	tell_probes(s, p->proc_id, slot);
-	bpf_map_update_elem(sl->free_fd, NULL, &slot, 0);
+	if (!tell_probes(s, p->proc_id, slot))
+		bpf_map_update_elem(sl->free_fd, NULL, &slot, 0);
 }
 
 void slots_retire(struct session *s, struct process *p)

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import lib
 from tap import main, test
 
-lib.PROBES = "io,memory"
+lib.PROBES = "io,memory,syscalls"
 
 # N children, AT_ONCE of them alive together, each opens its own number of files.
 SCRIPT = """
@@ -63,6 +63,11 @@ def slots_are_used_again():
         assert opens_of(r.summary, int(pid)) == opens, (pid, opens, opens_of(r.summary, int(pid)))
     tree = r.summary["io"]["calls"]["open"]["count"]
     assert tree == sum(p["calls"]["open"]["count"] for p in r.summary["io"]["processes"]), tree
+    for row in r.summary["syscalls"]["processes"]:
+        counted = sum(row["calls"].get(name, {"count": 0})["count"] for name in ("open", "openat"))
+        assert counted == opens_of(r.summary, row["pid"]), (row["pid"], counted)
+        assert row["total"] == sum(c["count"] for c in row["calls"].values()), row
+    assert len(r.summary["syscalls"]["processes"]) == 61, r.summary["syscalls"]["processes"]
 
 
 @test
@@ -76,6 +81,8 @@ def what_finds_no_slot_is_in_the_sum_and_is_told():
     assert tree >= sum(children.values()) > rows - 200, (tree, rows)
     told = sum(opens_of(r.summary, int(pid)) == opens for pid, opens in children.items())
     assert told + lost >= 20, (told, lost)
+    calls = r.calls()
+    assert calls["openat"]["count"] + calls.get("open", {"count": 0})["count"] == tree, calls["openat"]
 
 
 @test

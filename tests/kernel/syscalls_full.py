@@ -25,8 +25,12 @@ FAILED = ("fchown", "fstatfs", "fsetxattr", "fgetxattr", "flistxattr", "fremovex
           "getdents64", "fadvise64", "epoll_ctl")
 
 
+def failed_of(calls):
+    return {name: sum(calls[name]["errors"].values()) for name in FAILED}
+
+
 def failed(result):
-    return {name: sum(result.calls()[name]["errors"].values()) for name in FAILED}
+    return failed_of(result.calls())
 
 
 @test
@@ -52,6 +56,22 @@ def an_error_without_a_name_is_other_on_the_screen():
     done = lib.dwell("run", "--limit", "syscalls_rare=1", "--", "/usr/bin/python3", "-c", few)
     table = done.stderr.split("system calls:")[1].split("\n\n")[0]
     assert "1000 other" in table.replace(",", ""), table
+
+
+@test(timeout=120)
+def rows_of_the_dead_take_no_place_of_others():
+    """Of each process more errors than its row holds, and no report but the last."""
+    children = 300 if lib.EMULATED else 2000
+    forks = f"import os\nfor _ in range({children}):\n    pid = os.fork()\n    if not pid:\n"
+    code = forks + "".join(f"        {line}\n" for line in FAILING.strip().splitlines()) + \
+        "        os._exit(0)\n    os.waitpid(pid, 0)\n"
+    result = lib.run(["/usr/bin/python3", "-c", code], "-i", 60000, "-m", 60000)
+    assert failed(result) == dict.fromkeys(FAILED, 10 * children), failed(result)
+    syscalls = result.summary["syscalls"]
+    rows = [p for p in syscalls["processes"] if p["calls"].get("fchown")]
+    assert all(failed_of(p["calls"]) == dict.fromkeys(FAILED, 10) for p in rows), rows[0]
+    # whom the ledger shows has its calls: the place was not taken by the dead
+    assert len(rows) == len(result.processes()) - 1 > 100, (len(rows), syscalls["processes_cut"])
 
 
 @test

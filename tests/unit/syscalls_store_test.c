@@ -125,13 +125,23 @@ static void rare_rows_go_with_their_process(void **state)
 	assert_null(store.rare);
 }
 
-static void rare_rows_alone_go_with_their_process(void **state)
+static bool is_odd(void *ctx, uint32_t proc_id)
 {
-	struct rare_key key = { .proc_id = 1, .nr = 20, .abi = ABI_I386 };
+	return proc_id & 1;
+}
 
-	store_end(&store, 1);
-	assert_true(store_rare(&store, &key, 5));
-	assert_int_equal(tally_get(&store.tree, tally_key(ABI_I386, 20, 0)), 5);
+/* Of a process that is gone and forgotten they make no new one. */
+static void rare_rows_of_the_forgotten_go(void **state)
+{
+	struct rare_key gone = { .proc_id = 1, .nr = 20, .abi = ABI_I386 };
+	struct rare_key alive = { .proc_id = 2, .nr = 20, .abi = ABI_I386 };
+
+	store.gone = is_odd;
+	assert_true(store_rare(&store, &gone, 5));
+	assert_null(store_process(&store, 1));
+	assert_false(store_rare(&store, &alive, 3));
+	assert_non_null(store_process(&store, 2));
+	assert_int_equal(tally_get(&store.tree, tally_key(ABI_I386, 20, 0)), 8);
 }
 
 static void what_no_table_had_room_for_stays_in_the_tree(void **state)
@@ -161,6 +171,12 @@ static void the_living_are_not_dropped(void **state)
 	assert_int_equal(store.processes_cut, 12);
 	assert_int_equal(in_tree(SYS_read), 20);
 	assert_int_equal(in_process(8, SYS_read), 1);
+	for (uint32_t id = 1; id <= 20; id++)
+		see_rows(id, 2);
+	assert_int_equal(store.processes_cut, 12); /* each is said once */
+	see_end(1, 2);
+	see_rows(21, 1);
+	assert_int_equal(in_process(21, SYS_read), 1);
 }
 
 static void a_table_joins_conventions_and_sorts(void **state)
@@ -205,7 +221,7 @@ int main(void)
 		TEST(an_error_is_one_wherever_it_stands),
 		TEST(who_has_no_slot_is_in_the_tree),
 		TEST(rare_rows_go_with_their_process),
-		TEST(rare_rows_alone_go_with_their_process),
+		TEST(rare_rows_of_the_forgotten_go),
 		TEST(what_no_table_had_room_for_stays_in_the_tree),
 		TEST(the_tree_outlives_its_processes),
 		TEST(the_living_are_not_dropped),
