@@ -148,8 +148,11 @@ def ctrl_z_stops_both_and_fg_continues():
     pid, fd = on_terminal(need_bash, "--norc", "--noprofile", "-i")
     os.write(fd, b"PS1='%% '; stty -echo\n")
     read_until(fd, b"% ")
-    command = (f"{lib.DWELL} run -q -- /bin/sh -c 'echo pid=$$ rea\"\"dy; i=0; while [ $i -lt 40 ]; "
-               "do i=$((i+1)); sleep 0.05; done; echo finished; exit 6'\n")
+    # a shell that stops between vfork and exec, as dash can, hangs the terminal, dwell or not
+    command = (f"{lib.DWELL} run -q -- /usr/bin/python3 -c 'import os, sys, time\n"
+               "print(f\"pid={os.getpid()} rea\" + \"dy\", flush=True)\n"
+               "for _ in range(40): time.sleep(0.05)\n"
+               "print(\"finished\"); sys.exit(6)'\n")
     os.write(fd, command.encode())
     shown = read_until(fd, b"ready")
     child = int(shown.split(b"pid=")[-1].split()[0])
@@ -173,8 +176,9 @@ def ctrl_z_stops_both_and_fg_continues():
 @test
 def a_stop_of_dwell_alone_and_cont():
     """kill -TSTP dwell: the command stops too, CONT continues both."""
-    p = start("/bin/sh", "-c", "echo ready; i=0; while [ $i -lt 20 ]; do i=$((i+1)); sleep 0.05; done; "
-              "exit 8", process_group=0)     # not an orphaned group: those cannot be stopped
+    p = start("/usr/bin/python3", "-c", "import sys, time\nprint('ready', flush=True)\n"
+              "for _ in range(20): time.sleep(0.05)\nsys.exit(8)",
+              process_group=0)     # not an orphaned group: those cannot be stopped
     os.kill(p.pid, signal.SIGTSTP)
     wait_for_stop(p.pid)
     os.kill(p.pid, signal.SIGCONT)
