@@ -150,6 +150,20 @@ static void print_options(FILE *f, enum command_id command, int width)
 	}
 }
 
+/* Figures of docs/benchmarks.md, where the machine stands too. */
+static void print_cost(FILE *f, int width)
+{
+	static const char text[] =
+		"What they cost depends on the machine and the program: the ledger some 0.4 us a "
+		"context switch; all others but memory and cpu a hook on every system call, 0.1 us "
+		"of each. Where returns from functions are made safe, the dearest case, real "
+		"programs took 0 to 2 % longer with the ledger alone and 4 to 16 % with all seven "
+		"(README.md).";
+
+	fputc('\n', f);
+	print_wrapped(f, text, strlen(text), 0, width);
+}
+
 static void print_probes(FILE *f, int width)
 {
 	fputs("\nProbes (--probes):\n", f);
@@ -161,6 +175,7 @@ static void print_probes(FILE *f, int width)
 			 (*c)->opt_in ? " (only when named)" : "");
 		print_wrapped(f, text, strlen(text), HELP_COLUMN, width);
 	}
+	print_cost(f, width);
 }
 
 static void print_examples(FILE *f, const char *text)
